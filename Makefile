@@ -1,0 +1,60 @@
+# `make demo` and `make test` do everything, the set-up included; both may be run again at any time.
+# Needs Python 3.11 or newer, make and git. Another interpreter: `make test PYTHON=python3.12`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DEMO := configs/tiny_ssd_bananas.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-all test-tensorflow test-torch test-jax check format clean
+
+help:                ## list what can be made
+	@grep -E '^[a-z-]+: .*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+install: $(INSTALLED)  ## create .venv with the tested versions of everything
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || \
+	{ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "zoo needs Python 3.11 or newer; try: make PYTHON=python3.12"; exit 2; }; \
+	  echo "creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[jax,torch,dev]'
+	touch $@
+
+demo: $(INSTALLED)   ## train TinySSD on the embedded data, register it, show it
+	$(BIN)/zoo train $(DEMO)
+	@echo "drawn pictures: samples/ in the run folder"
+	@echo "runs and registry: $(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db"
+
+test: test-tensorflow test-torch test-jax  ## run the quick tests on every backend
+
+# One process a backend. What does not depend on the backend runs with the first.
+test-tensorflow: $(INSTALLED)  ## the quick tests on TensorFlow, and those of no backend
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m "not slow"
+
+test-torch: $(INSTALLED)  ## the quick tests on PyTorch
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -m "not slow and not any_backend"
+
+test-jax: $(INSTALLED)  ## the quick tests on JAX
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not slow and not any_backend"
+
+test-all: test       ## run the slow tests too
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m "slow"
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -m "slow and not any_backend"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "slow and not any_backend"
+
+check: $(INSTALLED)  ## lint, formatting, types, import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:               ## remove caches and build products; .venv, data and mlruns stay
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

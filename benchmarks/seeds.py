@@ -1,0 +1,72 @@
+"""Final AP of one config on every backend over several seeds: do the backends train alike?
+
+    python benchmarks/seeds.py [--config configs/tiny_ssd_reduced.yaml] [--seeds 3]
+
+Every run is a worker process of its own. Initial weights differ between backends, whose random
+generators do, so the question is whether the means differ by more than the seeds scatter. Prints a
+table and appends a JSON line a run to benchmarks/results/seeds.jsonl.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from flows.config import dump_config, load_config, resolve_config
+from flows.journal import last_event, read_journal
+from flows.runtime import installed_backends, worker_environment
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "seeds.jsonl"
+
+
+def train(config_path, backend, seed, folder):
+    """Train one run in a worker process; return its last validation metrics and the seconds."""
+    config = resolve_config(load_config(config_path, [f"train.seed={seed}"], backend))
+    run_dir = Path(folder) / f"{backend}-{seed}"
+    run_dir.mkdir()
+    (run_dir / "config.yaml").write_text(dump_config(config))
+    start = time.monotonic()
+    command = [sys.executable, "-m", "flows.worker", "train", str(run_dir)]
+    environment = worker_environment(backend, config.precision)
+    with (run_dir / "worker.log").open("w") as log:
+        subprocess.run(command, env=environment, cwd=ROOT, check=True, stdout=log, stderr=log)
+    evaluation = last_event(read_journal(run_dir / "journal.jsonl"), "evaluation")
+    return evaluation["metrics"], time.monotonic() - start
+
+
+def main():
+    """Train every backend with every seed, one after another, and print what came out."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", default="configs/tiny_ssd_reduced.yaml")
+    parser.add_argument("--seeds", type=int, default=3)
+    args = parser.parse_args()
+    print(f"{'backend':12} {'AP50 mean':>9} {'sd':>6} {'AP mean':>9} {'sd':>6} {'s a run':>8}")
+    with tempfile.TemporaryDirectory() as folder, RESULTS.open("a") as results:
+        for backend in installed_backends():
+            rows = []
+            for seed in range(args.seeds):
+                metrics, seconds = train(ROOT / args.config, backend, seed, folder)
+                row = {"ap50": metrics["val/ap50"], "ap": metrics["val/ap"], "seconds": seconds}
+                rows.append(row)
+                row = {"config": args.config, "backend": backend, "seed": seed} | row
+                results.write(json.dumps(row | {"time": time.strftime("%F")}) + "\n")
+            print(f"{backend:12} {_spread(rows, 'ap50')} {_spread(rows, 'ap')} {_mean(rows):8.0f}")
+
+
+def _spread(rows, name):
+    values = [row[name] for row in rows]
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.mean(values):9.3f} {deviation:6.3f}"
+
+
+def _mean(rows):
+    return statistics.mean(row["seconds"] for row in rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Recipes around zoo: configurations, workers, tracking, and the command line."""

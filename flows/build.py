@@ -1,0 +1,98 @@
+"""From a config to the objects of a training run. Runs in the worker: Keras is imported here."""
+
+import zoo
+from flows.config import Config, MultiboxLoss
+from flows.runtime import UserError
+from zoo.data import build_pipeline, load_source, steps_per_epoch
+from zoo.training import build_optimizer
+
+
+def build_source(config: Config):
+    """Return the data source; its class names must be as many as the model has classes."""
+    options = {} if config.data.path is None else {"path": config.data.path}
+    source = load_source(config.data.name, **options)
+    if len(source.class_names) != config.model.num_classes:
+        raise UserError(
+            f"model.num_classes must be {len(source.class_names)}, the classes of data "
+            f"{config.data.name} ({', '.join(source.class_names)}); got {config.model.num_classes}"
+        )
+    return source
+
+
+def build_task(config: Config, source) -> zoo.Task:
+    """Return the task with fresh weights, or with those of `model.weights`."""
+    task = zoo.create(
+        config.model.preset,
+        class_names=config.model.class_names or source.class_names,
+        image_size=config.data.image_size,
+        dtype=config.precision,
+        **_loss(config),
+        **config.model.options,
+    )
+    if config.model.weights is not None:
+        task.set_weights(zoo.load(config.model.weights).get_weights())
+    return task
+
+
+def build_stream(config: Config, source, task):
+    """Return a function from a global step to the dataset of training batches from there on."""
+
+    def stream(start_step):
+        return build_pipeline(
+            source,
+            "train",
+            task.image_converter,
+            training=True,
+            epochs=config.train.epochs,
+            seed=config.train.seed,
+            start_step=start_step,
+            augment=config.data.augment,
+            **_batching(config),
+        )
+
+    return stream
+
+
+def build_validation(config: Config, source, task):
+    """Return the validation split as a dataset of batches, in order, the last one partial."""
+    return build_pipeline(source, "val", task.image_converter, training=False, **_batching(config))
+
+
+def build_run_optimizer(config: Config, source):
+    """Return the optimizer, its schedule spread over the steps of the whole run."""
+    rule, schedule = config.train.optimizer, config.train.schedule
+    options = {"momentum": rule.momentum} if rule.name == "sgd" else {}
+    return build_optimizer(
+        rule.name,
+        learning_rate=rule.learning_rate,
+        total_steps=config.train.epochs * epoch_steps(config, source),
+        schedule=schedule.name,
+        warmup_steps=schedule.warmup_steps,
+        final_fraction=schedule.final_fraction,
+        weight_decay=rule.weight_decay or None,
+        clip_norm=rule.clip_norm,
+        **options,
+    )
+
+
+def epoch_steps(config: Config, source) -> int:
+    """Return the training steps of an epoch."""
+    return steps_per_epoch(source, "train", config.data.batch_size, config.data.limit)
+
+
+def _batching(config):
+    return {
+        "batch_size": config.data.batch_size,
+        "max_boxes": config.data.max_boxes,
+        "limit": config.data.limit,
+        "cache": config.data.cache,
+    }
+
+
+def _loss(config):
+    chosen = config.train.loss
+    if chosen is None:
+        return {}
+    if isinstance(chosen, MultiboxLoss):
+        return {"loss": zoo.losses.MultiBoxLoss(**chosen.model_dump(exclude={"name"}))}
+    return {"loss": zoo.losses.AnchorMeanLoss()}

@@ -1,0 +1,71 @@
+"""What there is to choose from: presets and data sources of zoo, and the configs of a folder.
+
+Only a process that has imported Keras knows the names, which takes seconds; so they are asked for
+once and kept in the user's cache until a file of zoo changes.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from flows.config import Config, ConfigError, load_config
+from flows.console import waiting
+from flows.runtime import choose_backend, worker_environment
+
+_QUESTION = """
+from flows.runtime import prepare_process
+prepare_process()
+import json, zoo, zoo.data
+print(json.dumps({"presets": zoo.list_presets(), "data": zoo.data.list_sources()}))
+"""
+
+
+def names() -> dict[str, list[str]]:
+    """Return the names of zoo: {"presets": [...], "data": [...]}."""
+    kept = _cache_folder() / f"names-{_fingerprint()}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
+    backend, _ = choose_backend("auto")
+    with waiting("asking zoo for its presets and data"):
+        answer = subprocess.run(
+            [sys.executable, "-P", "-c", _QUESTION],
+            env=worker_environment(backend),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    found = json.loads(answer.stdout.splitlines()[-1])
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(f".{os.getpid()}.part")
+    part.write_text(json.dumps(found))
+    part.replace(kept)
+    return found
+
+
+def configs(folder: Path) -> list[tuple[Path, Config | ConfigError]]:
+    """Return the configs of a folder by name, each read or with what is wrong with it."""
+    found: list[tuple[Path, Config | ConfigError]] = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            found.append((path, load_config(path)))
+        except ConfigError as error:
+            found.append((path, error))
+    return found
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "keras-vision-zoo"
+
+
+def _fingerprint() -> str:
+    """Return a digest of the sizes and times of zoo's source files."""
+    zoo = Path(__file__).parents[1] / "zoo"
+    digest = hashlib.sha256()
+    for path in sorted(zoo.rglob("*.py")):
+        status = path.stat()
+        digest.update(f"{path}:{status.st_size}:{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]

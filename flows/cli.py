@@ -1,0 +1,281 @@
+"""The `zoo` command.
+
+It starts fast, because every command imports what it needs itself, and nothing here imports Keras:
+models compute in worker processes. Results go to stdout, everything else to stderr. Exit codes:
+0 done, 1 failure, 2 the user's mistake (a line each), 130 interrupted.
+"""
+
+import dataclasses
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="zoo",
+    help="Train, evaluate and use computer-vision models on Keras 3.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_HOME = Path("mlruns")
+
+Model = Annotated[
+    str, typer.Argument(help="A .keras file, a run's folder, or models:/name@champion.")
+]
+Backend = Annotated[
+    str | None, typer.Option(help="tensorflow, jax, torch or auto.", show_default="auto")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine, nothing else.")]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(version("keras-vision-zoo"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and logs.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Take the options that all commands share; `run` has acted on --debug already."""
+
+
+@app.command("list")
+def list_names(as_json: Json = False) -> None:
+    """Show presets, data sources and configs."""
+    from flows.catalogue import configs, names
+    from flows.config import ConfigError
+    from flows.console import show_table
+
+    known = names()
+    found = configs(Path("configs"))
+    if as_json:
+        _print_json(known | {"configs": [str(path) for path, _ in found]})
+        return
+    show_table(["presets"], [[name] for name in known["presets"]])
+    print()
+    show_table(["data sources"], [[name] for name in known["data"]])
+    print()
+    rows = [
+        [str(path), "-", "-", "-", str(config).splitlines()[0]]
+        if isinstance(config, ConfigError)
+        else [str(path), config.model.preset, config.data.name, config.train.epochs, "ok"]
+        for path, config in found
+    ]
+    show_table(["config", "preset", "data", "epochs", "state"], rows)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="A YAML file, such as configs/smoke.yaml.")],
+    backend: Backend = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override, as in train.epochs=3."),
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Train anew what is done.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train, evaluate, log, register; promote what passes the gate.
+
+    A run that was interrupted goes on where it stopped; one that is done is not done twice.
+    """
+    from flows.config import load_config
+    from flows.training_report import show_summary, train_with_report
+
+    run = load_config(config, assignments or (), backend)
+    summary = train_with_report(run, again=again, home=_HOME)
+    _print_json(dataclasses.asdict(summary)) if as_json else show_summary(summary)
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    data: Annotated[str, typer.Option(metavar="SPEC", help="Such as bananas or bananas@val.")],
+    against: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Is it better than this one?")
+    ] = None,
+    metric: Annotated[str, typer.Option(help="What --against goes by.")] = "ap50",
+    backend: Backend = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take so many pictures only.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the scores here, JSON.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Also write the detections here, COCO results.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Score a model on a split of data, beside what answers "nothing" everywhere."""
+    import tempfile
+
+    from flows.model_names import resolve_model
+    from flows.worker_process import run_verb
+
+    arguments = [str(resolve_model(model)), "--data", data, "--metric", metric]
+    if against is not None:
+        arguments += ["--against", str(resolve_model(against))]
+    if limit is not None:
+        arguments += ["--limit", str(limit)]
+    if predictions is not None:
+        arguments += ["--predictions", str(predictions)]
+    with tempfile.TemporaryDirectory() as folder:
+        written = out or Path(folder) / "scores.json"
+        run_verb("score", [*arguments, "--out", str(written)], backend=backend or "auto")
+        scores = json.loads(written.read_text()) | {"model": model}
+    _print_json(scores) if as_json else _show_scores(scores)
+
+
+@app.command()
+def predict(
+    model: Model,
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE...", help="Pictures, videos, folders or globs.")
+    ],
+    out: Annotated[Path, typer.Option(help="The folder for the results.")] = Path("predictions"),
+    min_score: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Leave out what scores less.")
+    ] = 0.25,
+    backend: Backend = None,
+    as_json: Json = False,
+) -> None:
+    """Find objects: annotated copies, predictions.json (COCO results) and images.json."""
+    from flows.console import fail
+    from flows.inputs import find_inputs
+    from flows.model_names import resolve_model
+    from flows.worker_process import run_verb
+
+    find_inputs(sources, out)
+    file = str(resolve_model(model))
+    options = ["--out", str(out), "--min-score", str(min_score)]
+    outcome = run_verb("predict", [*options, "--", file, *sources], backend=backend or "auto")
+    tables = json.loads((out / "images.json").read_text())
+    if as_json:
+        rows = json.loads((out / "predictions.json").read_text())
+        _print_json({"out": str(out), **tables, "predictions": rows})
+    else:
+        _show_predictions(tables["images"], out)
+    if outcome.mistakes:
+        fail("\n".join(outcome.mistakes))
+        raise typer.Exit(2)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Show what this machine has, what is missing, and how to get it."""
+    from flows.console import show_table, waiting
+    from flows.doctor import as_json as plain
+    from flows.doctor import examine
+
+    with waiting("examining backends"):
+        findings = examine(_HOME)
+    if as_json:
+        _print_json(plain(findings))
+    else:
+        rows = [[one.topic, one.state, one.value, one.remedy] for one in findings]
+        show_table(["", "state", "found", "remedy"], rows)
+    if any(one.state == "broken" for one in findings):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line; the console script's entry."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line and return the exit code; every failure is told in lines on stderr."""
+    from typer.exceptions import TyperException
+
+    debug = "--debug" in arguments  # wherever it stands: it is added after a failure
+    plain = [argument for argument in arguments if argument != "--debug"]
+    try:
+        with warnings.catch_warnings():
+            if not debug:
+                warnings.simplefilter("ignore")  # of libraries, to their developers
+            code = app(plain, prog_name="zoo", standalone_mode=False) or 0
+    except TyperException as error:
+        return _fail(error.format_message(), 2)
+    except Exception as error:
+        return _explain(error, debug=debug)
+    if code == 130:
+        resumed = "; the same command goes on where it stopped" if plain[0] == "train" else ""
+        return _fail(f"interrupted{resumed}", code)
+    return code
+
+
+def _explain(error: Exception, *, debug: bool) -> int:
+    from flows.runtime import UserError
+
+    if isinstance(error, UserError):
+        return _fail(str(error), 2)
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+        print(getattr(error, "log", ""), file=sys.stderr)
+        return 1
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return _fail(f"{lines[0]} (--debug tells more)", 1)
+
+
+def _fail(message: str, code: int) -> int:
+    from flows.console import fail
+
+    fail(message)
+    return code
+
+
+def _print_json(values: Any) -> None:
+    print(json.dumps(values, indent=1, default=str))
+
+
+def _show_scores(scores: dict[str, Any]) -> None:
+    from flows.console import show_table
+
+    metrics, trivial = scores["metrics"], scores["trivial"]
+    title = (
+        f"{scores['model']} on {scores['data']}: {scores['pictures']} pictures "
+        f"in {scores['seconds']:.1f} s on {scores['backend']}"
+    )
+    rows = [
+        [name, value, trivial[name]]
+        for name, value in metrics.items()
+        if not isinstance(value, dict) and value >= 0
+    ]
+    show_table(["metric", "model", "answering nothing"], rows, title=title)
+    classes = list(metrics["ap_per_class"].items())
+    if len(classes) > 1:
+        print()
+        show_table(["class", "ap"], classes)
+    if scores["confidence"] is not None:
+        print(f"\nconfidence that it is the better one: {scores['confidence']:.3f}")
+
+
+def _show_predictions(images: list[dict[str, Any]], out: Path) -> None:
+    from flows.console import show_table
+
+    totals: dict[str, list[int]] = {}
+    for image in images:
+        count = totals.setdefault(image["file_name"], [0, 0])
+        count[0] += 1
+        count[1] += image["detections"]
+    shown = list(totals.items())[:20]
+    show_table(["file", "images", "objects"], [[name, *count] for name, count in shown])
+    if len(totals) > len(shown):
+        print(f"... and {len(totals) - len(shown)} more files")
+    objects = sum(image["detections"] for image in images)
+    print(f"{objects} objects in {len(images)} images -> {out}/")
+
+
+if __name__ == "__main__":
+    main()

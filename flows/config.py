@@ -1,0 +1,229 @@
+"""A run's configuration: YAML file + command-line overrides -> one frozen, checked `Config`.
+
+Imports neither Keras nor zoo. Every mistake is found in one reading and told in the words of the
+file: `configs/x.yaml: train.epohcs: unknown key; did you mean epochs?`.
+`Config.model_json_schema()` is the schema for editors.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
+
+from flows import config_errors
+from flows.config_errors import ConfigError, Document
+from flows.runtime import choose_backend, choose_precision
+
+Metric = Literal[
+    "ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large",
+    "ar_1", "ar_10", "ar_100", "ar_small", "ar_medium", "ar_large",
+]  # fmt: skip
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+Words = Annotated[tuple[str, ...], BeforeValidator(lambda v: tuple(v) if type(v) is list else v)]
+
+# What a run's result does not depend on; everything else is hashed, future fields included.
+_NOT_IN_RESULT: dict[str, Any] = {
+    "name": True,
+    "gate": True,
+    "data": {"cache"},
+    "train": {"log_steps", "checkpoint_steps"},
+}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=True
+    )
+
+
+class Distribution(_Section):
+    """How one training is spread over devices."""
+
+    kind: Literal["none"] = "none"
+
+
+class Model(_Section):
+    """Which model, for which classes; `options` go to the preset as they are."""
+
+    preset: Annotated[str, Field(min_length=1)]
+    num_classes: Annotated[int, Field(ge=1)]
+    class_names: Words | None = None
+    weights: str | None = None
+    options: dict[str, JsonValue] = {}
+
+    @model_validator(mode="after")
+    def _names_fit_the_count(self) -> "Model":
+        names = self.class_names
+        if names is not None and len(names) != self.num_classes:
+            raise ValueError(
+                f"class_names must name num_classes = {self.num_classes} classes; got {len(names)}"
+            )
+        if names is not None and len(set(names)) != len(names):
+            raise ValueError("class_names must differ from one another")
+        return self
+
+
+class Data(_Section):
+    """Which data, and how the network sees them; `image_size` is its input, square."""
+
+    name: Annotated[str, Field(min_length=1)]
+    path: str | None = None
+    image_size: Annotated[int, Field(ge=32, le=4096)]
+    max_boxes: Annotated[int, Field(ge=1, le=1000)]
+    batch_size: Annotated[int, Field(ge=1)]
+    limit: Annotated[int, Field(ge=1)] | None = None
+    augment: Annotated[
+        tuple[Literal["flip"], ...], BeforeValidator(lambda v: tuple(v) if type(v) is list else v)
+    ] = ()
+    cache: bool = False
+
+    @model_validator(mode="after")
+    def _at_least_one_batch(self) -> "Data":
+        if self.limit is not None and self.limit < self.batch_size:
+            raise ValueError(
+                f"limit must be at least batch_size = {self.batch_size}, or no batch is full; "
+                f"got {self.limit}"
+            )
+        return self
+
+
+class Optimizer(_Section):
+    """The update rule; `momentum` belongs to sgd, `clip_norm` is the global gradient norm."""
+
+    name: Literal["sgd", "adam", "adamw"] = "sgd"
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _momentum_is_for_sgd(self) -> "Optimizer":
+        if self.momentum and self.name != "sgd":
+            raise ValueError(f"momentum belongs to sgd; {self.name} has its own")
+        return self
+
+
+class Schedule(_Section):
+    """The learning rate: a linear warm-up, then constant or a cosine to `final_fraction`."""
+
+    name: Literal["constant", "cosine"] = "constant"
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class BookLoss(_Section):
+    """The book's loss: cross-entropy and masked L1, each a mean over every anchor."""
+
+    name: Literal["book"]
+
+
+class MultiboxLoss(_Section):
+    """SSD's loss: over the positives, the hardest negatives only (Liu 2016, section 2.2)."""
+
+    name: Literal["multibox"]
+    negative_ratio: Annotated[float, Field(gt=0)] = 3.0
+    minimum_negatives: Annotated[int, Field(ge=0)] = 0
+    box_weight: Annotated[float, Field(gt=0)] = 1.0
+
+
+class Train(_Section):
+    """How long and by which rule.
+
+    `evaluate_every` counts epochs, `checkpoint_steps` and `log_steps` count steps.
+    """
+
+    epochs: Annotated[int, Field(ge=1)]
+    optimizer: Optimizer
+    schedule: Schedule = Schedule()
+    loss: Annotated[BookLoss | MultiboxLoss, Field(discriminator="name")] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    evaluate_every: Annotated[int, Field(ge=1)] = 1
+    checkpoint_steps: Annotated[int, Field(ge=1)] = 100
+    log_steps: Annotated[int, Field(ge=1)] = 10
+
+
+class Gate(_Section):
+    """What a version must reach to become the champion."""
+
+    metric: Metric
+    at_least: Annotated[float, Field(ge=0, le=1)] = 0.0
+    beat_champion_by: Annotated[float, Field(ge=-1, le=1)] = 0.0
+    confidence: Annotated[float, Field(ge=0, le=1)] = 0.95
+
+
+class Config(_Section):
+    """One reproducible run."""
+
+    name: Name
+    backend: Literal["auto", "tensorflow", "jax", "torch"] = "auto"
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
+    distribution: Distribution = Distribution()
+    model: Model
+    data: Data
+    train: Train
+    gate: Gate | None = None
+
+
+def load_config(
+    path: str | Path, overrides: Sequence[str] = (), backend: str | None = None
+) -> Config:
+    """Read, override and check a configuration.
+
+    Args:
+        path: a YAML file.
+        overrides: "train.epochs=3" each; the value is YAML, `{}` and `[]` included.
+        backend: stands for the file's `backend`.
+
+    Raises:
+        ConfigError: with every mistake found, a line each.
+    """
+    document = Document.read(path)
+    for override in overrides:
+        document.override(override, option="--set")
+    if backend is not None:
+        document.override(f"backend={backend}", option="--backend")
+    try:
+        config = Config.model_validate(document.values)
+    except ValidationError as error:
+        mistakes = config_errors.explain(error, Config)
+        raise ConfigError(
+            [*document.errors, *(f"{document.where(loc)}: {text}" for loc, text in mistakes)]
+        ) from None
+    if document.errors:
+        raise ConfigError(document.errors)
+    return config
+
+
+def resolve_config(config: Config) -> Config:
+    """Return the config with `auto` replaced by what this machine gives.
+
+    Raises:
+        UserError: the backend is not installed.
+    """
+    backend, _ = choose_backend(config.backend)
+    precision, _ = choose_precision(config.precision, backend)
+    return config.model_copy(update={"backend": backend, "precision": precision})
+
+
+def config_hash(config: Config) -> str:
+    """Return 12 hex digits over everything that changes the result, `auto` resolved here first."""
+    values = resolve_config(config).model_dump(mode="json", exclude=_NOT_IN_RESULT)
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def dump_config(config: Config) -> str:
+    """Return the config as YAML that `load_config` reads back to an equal config."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,229 @@
+"""The model registry: versions, what they come from, and which one is the champion.
+
+A version is a servable model (`flows.serving`) with the published `.keras` file inside. Aliases:
+`challenger` is the version registered last, `champion` the one that passed its gate.
+"""
+
+import difflib
+import hashlib
+import importlib.metadata
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import mlflow
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+from mlflow.tracking import MlflowClient
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
+
+from flows.promote import Decision
+from flows.runtime import UserError
+from flows.serving import ARTIFACT, SIGNATURE
+from flows.tracking_store import answering, open_store
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+# What a serving process imports beside its backend.
+_REQUIREMENTS = ("keras", "mlflow", "numpy", "pandas", "pillow", "pycocotools")
+
+
+def register(
+    file: Path, name: str, *, run_id: str, backend: str, tags: Mapping[str, str]
+) -> ModelVersion:
+    """Register a published model as a version of its run, once; `challenger` then names it.
+
+    Args:
+        file: the published `.keras` file.
+        name: the registered model; made where missing.
+        run_id: the run that made it; a version that it has already is returned as it is.
+        backend: which trained it, and serves it where nothing else is named.
+        tags: of the version.
+    """
+    client = MlflowClient()
+    version = _version_of(client, name, run_id) or _create_version(
+        client, file, name, run_id, backend, tags
+    )
+    client.set_registered_model_alias(name, CHALLENGER, version.version)
+    return version
+
+
+def find_champion(name: str) -> ModelVersion | None:
+    """Return the champion of a registered model, or None."""
+    return _by_alias(MlflowClient(), name, CHAMPION)
+
+
+def close(name: str, version: str, decision: Decision, tags: Mapping[str, str]) -> None:
+    """Make a version the champion, or leave the champion; the version tells why."""
+    client = MlflowClient()
+    gate = {
+        "gate": "passed" if decision.promote else "failed",
+        "gate_reasons": "; ".join(decision.reasons)[:5000],
+    }
+    for key, value in {**tags, **gate}.items():
+        client.set_model_version_tag(name, version, key, value)
+    if decision.promote:
+        client.set_registered_model_alias(name, CHAMPION, version)
+
+
+def aliases(name: str, version: str) -> list[str]:
+    """Return the names by which a version is called now."""
+    return sorted(MlflowClient().get_model_version(name, version).aliases)
+
+
+def resolve(model: str, home: Path = Path("mlruns")) -> Path:
+    """Return the local `.keras` file of a model.
+
+    Args:
+        model: models:/name@alias, models:/name/3 or a path.
+        home: the home whose registry is asked where MLFLOW_TRACKING_URI names none.
+
+    Raises:
+        UserError: there is no such model.
+        TrackingError: the registry does not answer.
+    """
+    if not model.startswith("models:"):
+        if not Path(model).is_file():
+            raise UserError(f"{model}: no such model")
+        return Path(model)
+    with open_store(home) as uri, answering(uri):
+        return local_file(_find(model), home)
+
+
+def local_file(version: ModelVersion, home: Path) -> Path:
+    """Return the version's `.keras` file, fetched into the home where it lies on a server."""
+    location = MlflowClient().get_model_version_download_uri(version.name, str(version.version))
+    if is_local_uri(location):
+        return _only_keras_file(Path(local_file_uri_to_path(location)) / "artifacts", version)
+    kept = home / "models" / version.name / str(version.version)
+    file = next(kept.glob("*.keras"), None)
+    if file is not None and _sha256(file) == version.tags.get("sha256"):
+        return file
+    kept.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=kept) as part:
+        uri = f"models:/{version.name}/{version.version}/artifacts"
+        fetched = mlflow.artifacts.download_artifacts(uri, dst_path=part)
+        file = _only_keras_file(Path(fetched), version)
+        return file.replace(kept / file.name)
+
+
+def _only_keras_file(folder: Path, version: ModelVersion) -> Path:
+    found = sorted(folder.glob("*.keras"))
+    if not found:
+        raise UserError(
+            f"models:/{version.name}/{version.version} holds no .keras file. "
+            "Was it registered by something else?"
+        )
+    return found[0]
+
+
+def _find(model: str) -> ModelVersion:
+    client = MlflowClient()
+    name, alias, number = _parse(model)
+    try:
+        return (
+            client.get_model_version_by_alias(name, alias)
+            if alias
+            else client.get_model_version(name, number)
+        )
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        raise UserError(f"{model}: no such model; {_what_there_is(client, name)}") from None
+
+
+def _parse(model: str) -> tuple[str, str, str]:
+    """Return name, alias and version number; one of the latter two is empty."""
+    name, _, rest = model.removeprefix("models:").lstrip("/").partition("@")
+    if rest:
+        return name, rest, ""
+    name, _, number = name.partition("/")
+    if not (name and number.isdigit()):
+        raise UserError(f"expected models:/name@alias or models:/name/3; got {model}")
+    return name, "", number
+
+
+def _what_there_is(client: MlflowClient, name: str) -> str:
+    models = {model.name: model for model in client.search_registered_models()}
+    if name in models:
+        versions = client.search_model_versions(f"name = '{name}'")
+        known = [f"@{alias}" for alias in sorted(models[name].aliases)]
+        known += [f"/{version.version}" for version in versions]
+        return f"{name} has {', '.join(known)}"
+    near = difflib.get_close_matches(name, models, n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"registered are {', '.join(sorted(models))}" if models else "none is registered yet"
+
+
+def _version_of(client: MlflowClient, name: str, run_id: str) -> ModelVersion | None:
+    """Return the version of a run that an earlier, interrupted start registered."""
+    versions = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+    return versions[0] if versions else None
+
+
+def _create_version(
+    client: MlflowClient,
+    file: Path,
+    name: str,
+    run_id: str,
+    backend: str,
+    tags: Mapping[str, str],
+) -> ModelVersion:
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    logged = _log_model(client, file, run_id, backend)
+    return client.create_model_version(
+        name,
+        source=logged.model_uri,
+        run_id=run_id,
+        model_id=logged.model_id,
+        tags={**tags, "backend": backend, "sha256": _sha256(file)},
+    )
+
+
+def _log_model(client: MlflowClient, file: Path, run_id: str, backend: str):
+    """Log the servable model to its run: the file, the code that opens it, what that needs."""
+    flows = Path(__file__).parent
+    run = client.get_run(run_id)
+    model = client.create_logged_model(
+        run.info.experiment_id, name="model", source_run_id=run_id, params=run.data.params
+    )
+    with warnings.catch_warnings():  # without an input example, which would load the model here
+        warnings.simplefilter("ignore", UserWarning)
+        return Model.log(
+            artifact_path=None,
+            model_id=model.model_id,
+            flavor=mlflow.pyfunc,
+            run_id=run_id,
+            python_model=str(flows / "served_model.py"),
+            artifacts={ARTIFACT: str(file)},
+            code_paths=[str(flows), str(flows.parent / "zoo")],
+            model_config={"backend": backend},
+            signature=SIGNATURE,
+            pip_requirements=_requirements(backend),
+        )
+
+
+def _requirements(backend: str) -> list[str]:
+    """Pin what is installed; a local build's suffix (2.13.0+cpu) is on no index."""
+    names = (*_REQUIREMENTS, backend)
+    return [f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in names]
+
+
+def _by_alias(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
+    try:
+        return client.get_model_version_by_alias(name, alias)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,0 +1,121 @@
+"""What `zoo train` shows: the choice, a bar with the loss, evaluations, the summary."""
+
+from pathlib import Path
+
+from flows.config import Config
+from flows.console import Bar, note, show_table
+from flows.journal import last_event, read_journal
+from flows.runtime import choose_backend, choose_precision
+from flows.summary import RunSummary
+
+_HEADLINE = ("ap50", "ap", "ap75", "ar_100", "voc07_ap50")
+_BOOK = ("class_error", "box_mae")  # the book's figures, on the training split as it prints them
+_TIMINGS = ("total", "worker", "step", "data", "scoring", "controller")
+
+
+def train_with_report(config: Config, *, again: bool, home: Path) -> RunSummary:
+    """Run the training flow and show on stderr what happens.
+
+    Raises:
+        UserError: the configuration cannot be run here.
+    """
+    backend, why = choose_backend(config.backend)
+    precision, because = choose_precision(config.precision, backend)
+    note(f"{config.name} on {backend} ({why}), {precision} ({because})")
+    with Bar("starting Prefect and MLflow") as bar:
+        from flows.train import run
+
+        return run(config, again=again, home=home, progress=Progress(bar))
+
+
+class Progress:
+    """Turn a run's events into movements of a bar and lines above it.
+
+    Args:
+        bar: the bar.
+    """
+
+    def __init__(self, bar: Bar):
+        self.bar = bar
+        self.epochs = 0
+        self.steps: int | None = None
+
+    def __call__(self, event: dict) -> None:
+        """Take one event of the journal or of the flow."""
+        if show := getattr(self, f"_on_{event['kind']}", None):
+            show(event)
+
+    def _on_station(self, event: dict) -> None:
+        self.bar.update(event["name"])
+
+    def _on_scoring(self, event: dict) -> None:
+        self.bar.update(event["what"], event["done"], event["total"])
+
+    def _on_started(self, event: dict) -> None:
+        values = event["parameters"]
+        self.epochs = values["train"]["epochs"]
+        self.steps = self.epochs * (event["train_size"] // values["data"]["batch_size"])
+        self.bar.write(
+            f"{event['num_params']:,} parameters; {event['train_size']:,} pictures to learn from, "
+            f"{event['val_size']:,} to validate on"
+        )
+
+    def _on_step(self, event: dict) -> None:
+        metrics = event["metrics"]
+        self.bar.update(
+            "training",
+            event["step"],
+            self.steps,
+            f"epoch {event['epoch']}/{self.epochs}, loss {metrics['train/step_loss']:.3g}, "
+            f"{metrics['train/pictures_per_second']:.1f} pictures/s",
+        )
+
+    def _on_evaluation(self, event: dict) -> None:
+        metrics = event["metrics"]
+        told = ", ".join(f"{name} {metrics[f'val/{name}']:.3f}" for name in _HEADLINE[:2])
+        self.bar.write(f"epoch {event['epoch']}/{self.epochs}: {told}")
+
+    def _on_resumed(self, event: dict) -> None:
+        self.bar.write(f"going on from step {event['step']}")
+
+    def _on_restarted(self, event: dict) -> None:
+        self.bar.write(f"the worker died and was started again ({event['restarts']})")
+
+
+def show_summary(summary: RunSummary) -> None:
+    """Print what a run came to."""
+    rows = [[name, summary.metrics[name], summary.trivial[name]] for name in _HEADLINE]
+    title = f"{summary.model_uri}, measured in a fresh process on {summary.verified_on}"
+    show_table(["metric", "model", "answering nothing"], rows + _book_rows(summary), title=title)
+    print()
+    for topic, fact in _facts(summary):
+        print(f"{topic:<12} {fact}")
+
+
+def _book_rows(summary: RunSummary) -> list[list]:
+    events = read_journal(Path(summary.run_dir) / "journal.jsonl")
+    epoch = last_event(events, "epoch")
+    if epoch is None:
+        return []
+    told = epoch["metrics"]
+    return [
+        [f"{name} (training)", told[f"train/{name}"], told[f"train/trivial_{name}"]]
+        for name in _BOOK
+        if f"train/{name}" in told
+    ]
+
+
+def _facts(summary: RunSummary) -> list[tuple[str, str]]:
+    verdict = "champion" if summary.promoted else "not promoted"
+    reasons = "; ".join(summary.reasons)
+    times = [f"{name} {summary.timings[name]:.1f}" for name in _TIMINGS if name in summary.timings]
+    return [
+        ("gate", f"{verdict}: {reasons}" if reasons else verdict),
+        ("called", ", ".join(f"@{alias}" for alias in summary.aliases) or "-"),
+        ("computed on", f"{summary.backend}: {summary.backend_reason}"),
+        ("precision", f"{summary.precision}: {summary.precision_reason}"),
+        ("seconds", ", ".join(times)),
+        ("run folder", summary.run_dir),
+        ("MLflow", f"run {summary.mlflow_run_id} in {summary.tracking_uri}"),
+        ("try it", f"zoo predict {summary.model_uri} PICTURE"),
+    ]

@@ -1,0 +1,195 @@
+"""A published model scored again: in a fresh process, on another backend where there is one.
+
+What training reported is not taken on trust. The scores that count are those of the file that will
+be registered, opened anew, and they must be the same on the backend that trained it and on another.
+"""
+
+import functools
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow.entities.model_registry import ModelVersion
+
+from flows import registry, supervisor
+from flows.config import Config
+from flows.journal import last_event, read_journal
+from flows.progress import read_line
+from flows.run_folder import RunFolder
+from flows.runtime import UserError, installed_backends, worker_environment
+from flows.worker_process import WorkerError
+
+TOLERANCE = 1e-4  # float32 rounding moves a score of a box, hardly ever its rank
+
+
+Progress = Callable[[dict], None]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a decision about a version rests on.
+
+    Args:
+        metrics, trivial: the version's, and those of answering "nothing", on the same pictures.
+        backend: where they were measured.
+        pictures: which pictures: the SPEC, its digest and its limit.
+        differences: from what the training backend measured, in words; none in a sound model.
+        champion, champion_metrics: the version it was compared with, on the same pictures.
+        confidence: 0..1, that it is better than the champion.
+        seconds: that scoring took.
+    """
+
+    metrics: dict
+    trivial: dict
+    backend: str
+    pictures: str
+    differences: list[str]
+    champion: str | None
+    champion_metrics: dict | None
+    confidence: float | None
+    seconds: float
+
+    def tags(self) -> dict[str, str]:
+        """Return what the version remembers, for the next candidate to be compared with."""
+        return {"scores": json.dumps(self.metrics), "scored_on": self.pictures}
+
+
+def verify_model(
+    config: Config,
+    folder: RunFolder,
+    champion: ModelVersion | None,
+    home: Path,
+    *,
+    progress: Progress = lambda event: None,
+) -> Evidence:
+    """Score a run's published model anew, beside the champion where there is one."""
+    began = time.monotonic()
+    events = read_journal(folder.journal)
+    spec = ":".join(filter(None, (config.data.name, config.data.path))) + "@val"
+    started = last_event(events, "started") or {}
+    pictures = f"{spec} {started['data_digest']['val']} limit {config.data.limit}"
+    measure = functools.partial(score, data=spec, limit=config.data.limit, progress=progress)
+    elsewhere = _other_backend(config.backend)
+    rival = None if champion is None else registry.local_file(champion, home)
+    scores = measure(
+        folder.model,
+        backend=elsewhere,
+        out=folder.scores,
+        against=rival,
+        metric=config.gate.metric if config.gate else "ap50",
+    )
+    reference = _told_by_training(events, config.precision)
+    if reference is None:
+        out = folder.path / f"scores_{config.backend}.json"
+        reference = measure(folder.model, backend=config.backend, out=out)["metrics"]
+    rival_metrics = _remembered_scores(champion, pictures)
+    if rival is not None and rival_metrics is None:
+        out = folder.path / "scores_champion.json"
+        rival_metrics = measure(rival, backend=elsewhere, out=out)["metrics"]
+    return Evidence(
+        metrics=scores["metrics"],
+        trivial=scores["trivial"],
+        backend=elsewhere,
+        pictures=pictures,
+        differences=_differences(reference, scores["metrics"]),
+        champion=None if champion is None else str(champion.version),
+        champion_metrics=rival_metrics,
+        confidence=scores["confidence"],
+        seconds=time.monotonic() - began,
+    )
+
+
+def score(
+    model: Path,
+    *,
+    data: str,
+    limit: int | None,
+    backend: str,
+    out: Path,
+    against: Path | None = None,
+    metric: str = "ap50",
+    progress: Progress = lambda event: None,
+) -> dict:
+    """Score a model in a fresh process and return the scores.
+
+    Args:
+        model: a published `.keras` file.
+        data: the SPEC of the pictures.
+        limit: take this many pictures only.
+        backend: the process computes on it.
+        out: where the scores are kept.
+        against: a model to compare with by `metric`; `confidence` in the scores says how sure it
+            is that `model` is the better one.
+        progress: gets {"kind": "scoring", "what", "done", "total"} now and then.
+
+    Raises:
+        UserError, WorkerError: the process found a mistake, or died.
+    """
+    arguments = ["score", str(model), "--data", data, "--out", str(out)]
+    arguments += [] if limit is None else ["--limit", str(limit)]
+    arguments += [] if against is None else ["--against", str(against), "--metric", metric]
+    with tempfile.TemporaryFile("w+", errors="replace") as log:
+        with subprocess.Popen(
+            [*supervisor.WORKER, *arguments],
+            env=worker_environment(backend),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if "done" in (fields := read_line(line)):
+                    progress({"kind": "scoring", **fields})
+        log.seek(0)
+        _judge(process.returncode, backend, log.read().strip())
+    return json.loads(out.read_text())
+
+
+def _other_backend(backend: str) -> str:
+    """Return an installed backend beside the one that trained, or that one where it is alone."""
+    return next((name for name in installed_backends() if name != backend), backend)
+
+
+def _remembered_scores(champion: ModelVersion | None, pictures: str) -> dict | None:
+    """Return the champion's scores on just these pictures, where it was judged on them."""
+    if champion is None or champion.tags.get("scored_on") != pictures:
+        return None
+    return json.loads(champion.tags["scores"])
+
+
+def _told_by_training(events: list[dict], precision: str) -> dict | None:
+    """Return the published model's metrics as the training process measured them.
+
+    None where it measured in bfloat16: the published model computes in float32.
+    """
+    finished = last_event(events, "finished") or {}
+    if "ap50" in finished.get("metrics", {}):
+        return finished["metrics"]
+    evaluation = last_event(events, "evaluation")
+    if evaluation is None or precision != "float32":
+        return None
+    return {key.removeprefix("val/"): value for key, value in evaluation["metrics"].items()}
+
+
+def _differences(reference: Mapping, scores: Mapping) -> list[str]:
+    """Return, as sentences, the metrics that differ by more than `TOLERANCE`."""
+    return [
+        f"{key} is {scores[key]:.6f} where {value:.6f} was to be expected"
+        for key, value in reference.items()
+        if isinstance(value, float | int) and key in scores
+        if not abs(scores[key] - value) <= TOLERANCE
+    ]
+
+
+def _judge(code: int, backend: str, log: str) -> None:
+    last_line = log.splitlines()[-1] if log else "it wrote nothing"
+    if code == 2:
+        raise UserError(last_line)
+    if code != 0:
+        message = f"scoring on {backend}: the worker {supervisor.describe_end(code)}: {last_line}"
+        raise WorkerError(message, log)

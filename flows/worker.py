@@ -1,0 +1,168 @@
+"""The worker process: one backend, no Prefect, no MLflow.
+
+    python -m flows.worker train RUN_DIR        train as RUN_DIR/config.yaml says, or resume
+    python -m flows.worker score MODEL ...      score a model on a split
+    python -m flows.worker predict MODEL ...    draw detections on pictures
+
+It computes and writes to the run folder; whoever wants to know what happens follows the journal.
+Exit code 0: done; 2: the user's mistake, told in one line on stderr; anything else is a crash,
+which the same command resumes.
+"""
+
+import argparse
+import hashlib
+import os
+import sys
+import time
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from flows import annotate, scoring
+from flows.config import Config, ConfigError, load_config
+from flows.journal import Journal
+from flows.runtime import UserError, backend_version, prepare_process
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb and return the exit code."""
+    args = _parser().parse_args(arguments)
+    try:
+        return args.run(args)
+    except (UserError, ConfigError) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def train(args) -> int:
+    """Train the run in `args.run_dir` to its end, holding its lock."""
+    run_dir = Path(args.run_dir).resolve()
+    config = load_config(run_dir / "config.yaml")
+    prepare_process(config.backend)
+    try:
+        with (
+            FileLock(run_dir / "worker.lock", timeout=0),
+            Journal(run_dir / "journal.jsonl") as journal,
+        ):
+            try:
+                _train(config, run_dir, journal)
+            except (UserError, ValueError) as error:
+                journal.append("failed", reason=str(error))
+                raise UserError(str(error)) from error
+    except Timeout:
+        raise UserError(f"{run_dir}: another worker is training this run") from None
+    return 0
+
+
+def _train(config: Config, run_dir: Path, journal: Journal) -> None:
+    import keras
+
+    from flows import build
+    from zoo import training
+
+    keras.utils.set_random_seed(config.train.seed)
+    started = time.monotonic()
+    source = build.build_source(config)
+    task = build.build_task(config, source)
+    task.compile(optimizer=build.build_run_optimizer(config, source))
+    journal.append("started", **_facts(config, source, task))
+    steps = build.epoch_steps(config, source)
+    truth = source.ground_truth("val", limit=config.data.limit)
+    reporters = []
+
+    def callbacks(start_step):
+        reporters.append(
+            training.ReportProgress(
+                journal.append,
+                batch_size=config.data.batch_size,
+                steps_per_epoch=steps,
+                start_step=start_step,
+                log_steps=config.train.log_steps,
+            )
+        )
+        evaluation = training.EvaluateDetections(
+            journal.append,
+            truth,
+            build.build_validation(config, source, task),
+            every_epochs=config.train.evaluate_every,
+            epochs=config.train.epochs,
+            steps_per_epoch=steps,
+            samples=run_dir / "samples",
+        )
+        return [reporters[-1], evaluation]
+
+    stream = build.build_stream(config, source, task)
+    data_rate = _pictures_per_second(stream(0), config.data.batch_size)
+    training.fit(
+        task,
+        stream,
+        steps_per_epoch=steps,
+        epochs=config.train.epochs,
+        checkpoint=run_dir / "checkpoint" / "state.npz",
+        checkpoint_steps=config.train.checkpoint_steps,
+        callbacks=callbacks,
+        report=journal.append,
+    )
+    model = run_dir / "model.keras"
+    task.publish(model)
+    journal.append("published", path=model.name, sha256=_sha256(model))
+    journal.append(
+        "finished",
+        step=steps * config.train.epochs,
+        metrics={},
+        timings={
+            "worker_seconds": time.monotonic() - started,
+            "step_seconds": sum(reporter.step_seconds for reporter in reporters),
+            "data_seconds": sum(reporter.wait_seconds for reporter in reporters),
+            "data_pictures_per_second": data_rate,
+        },
+    )
+
+
+def _pictures_per_second(dataset, batch_size, batches=8):
+    """Time the input pipeline alone: on TensorFlow its waiting hides within the training step."""
+    iterator = iter(dataset.take(batches + 1))
+    next(iterator)
+    start = time.monotonic()
+    count = sum(1 for _ in iterator)
+    return count * batch_size / (time.monotonic() - start)
+
+
+def _facts(config, source, task):
+    versions = {name: backend_version(name) for name in ("keras", config.backend)}
+    limit = config.data.limit
+    return {
+        "backend": config.backend,
+        "precision": config.precision,
+        "versions": versions | {"python": sys.version.split()[0]},
+        "parameters": config.model_dump(mode="json"),
+        "data_digest": {split: source.digest(split) for split in ("train", "val")},
+        "train_size": min(source.size("train"), limit or source.size("train")),
+        "val_size": min(source.size("val"), limit or source.size("val")),
+        "num_params": task.count_params(),
+        "pid": os.getpid(),
+    }
+
+
+def _sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m flows.worker", description=__doc__)
+    verbs = parser.add_subparsers(required=True)
+    train_parser = verbs.add_parser("train", help="train the run of a folder, or resume it")
+    train_parser.add_argument("run_dir")
+    train_parser.set_defaults(run=train)
+    for name, module, told in (
+        ("score", scoring, "score a model on a split of data"),
+        ("predict", annotate, "draw a model's detections on pictures"),
+    ):
+        verb = verbs.add_parser(name, help=told)
+        module.add_arguments(verb)
+        verb.set_defaults(run=module.run)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

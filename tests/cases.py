@@ -1,0 +1,206 @@
+"""What every layer and every task must hold, a call each; and the processes the tests start.
+
+`check_layer` and `check_task` are contracts: they fail with the clause that is broken.
+`check_loads_elsewhere` opens a published file on the other backends, in fresh processes.
+"""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import zoo
+from flows.runtime import installed_backends, worker_environment
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run_python(arguments, *, backend=None, timeout=300, **variables):
+    """Run the interpreter on `arguments` in a fresh process prepared for a backend; return stdout.
+
+    Fails the test with the process' stderr if it does not exit with 0.
+    """
+    environment = worker_environment(backend or keras.backend.backend()) | variables
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=ROOT,
+        env=environment,
+    )
+    assert done.returncode == 0, f"exit code {done.returncode}:\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def compiled(function):
+    """Compile a function of tensors on JAX, which takes seconds to run each new shape eagerly."""
+    if keras.backend.backend() != "jax":
+        return function
+    import jax
+
+    return jax.jit(function)
+
+
+def check_layer(layer, inputs, *, shapes, trainable, non_trainable=0):
+    """Check a layer's shapes, weights, configuration and mixed precision.
+
+    Args:
+        layer: not yet built; `inputs` is what it is called with.
+        shapes: the expected output shape or nested shapes, as `keras.tree` has them.
+        trainable, non_trainable: numbers of weights after the call.
+    """
+    outputs = _built(layer, inputs)(inputs)
+    assert _shapes(outputs) == shapes
+    assert len(layer.trainable_weights) == trainable
+    assert len(layer.non_trainable_weights) == non_trainable
+    twin = type(layer).from_config(layer.get_config())
+    call_twin = _built(twin, inputs)
+    twin.set_weights(layer.get_weights())
+    _assert_equal(
+        call_twin(inputs), outputs, "the layer made from its own config answers otherwise"
+    )
+    assert keras.saving.serialize_keras_object(layer)["registered_name"].startswith("zoo>")
+    _check_mixed_precision(layer, inputs, outputs)
+
+
+def _built(layer, inputs):
+    layer.build(_shapes(inputs))
+    # Traced at its first call, so that it sees the weights as they are then.
+    return compiled(lambda values: layer(values))
+
+
+def _check_mixed_precision(layer, inputs, outputs):
+    config = layer.get_config() | {"dtype": "mixed_bfloat16"}
+    mixed = type(layer).from_config(config)
+    call = _built(mixed, inputs)
+    mixed.set_weights(layer.get_weights())
+    for weight in mixed.weights:
+        assert weight.dtype == "float32", f"{weight.path} is held in {weight.dtype}"
+    for low, full in zip(_flat(call(inputs)), _flat(outputs), strict=True):
+        # bfloat16 keeps 8 bits, and each of a handful of operations rounds once: 5 % of the scale.
+        limit = 0.05 * max(1.0, np.abs(full).max())
+        np.testing.assert_allclose(low, full, atol=limit, rtol=0)
+
+
+def check_task(task, batch, labels, *, learning_rate=0.05):
+    """Check that a task trains, answers with static shapes, and keeps its meaning in a file.
+
+    Args:
+        task: fresh, not compiled.
+        batch: (B, H, W, 3) pictures; labels: the dict its `compute_loss` takes.
+    """
+    training = compiled(lambda images: task(images, training=True))(batch)
+    answering = compiled(lambda images: task(images, training=False))(batch)
+    missing = set(training) - set(answering)
+    assert not missing, f"training=False must only add keys; it lacks {missing}"
+    before = [np.array(weight) for weight in task.get_weights()]
+    task.compile(optimizer=keras.optimizers.SGD(learning_rate))
+    loss = task.train_on_batch(batch, labels, return_dict=True)["loss"]
+    assert np.isfinite(loss)
+    for weight, old in zip(task.weights, before, strict=True):
+        moved = np.abs(keras.ops.convert_to_numpy(weight) - old).max()
+        assert moved > 0, f"a training step left {weight.path} where it was"
+    assert type(task).from_config(task.get_config()).get_config() == task.get_config()
+
+
+def check_loads_elsewhere(task, pictures, folder, *, atol):
+    """Check that the published task gives its detections on every installed backend.
+
+    Args:
+        task: any `zoo.Task` with `detect`.
+        pictures: list of (h, w, 3) uint8 arrays.
+        folder: an empty folder for the files.
+        atol: of scores and of boxes in fractions of the picture; labels must be equal.
+    """
+    model, shown = folder / "model.keras", folder / "pictures.npz"
+    task.publish(model)
+    np.savez(shown, *pictures)
+    expected = [_plain(found) for found in task.detect(pictures)]
+    assert any(found["labels"] for found in expected), "nothing was found: nothing is compared"
+
+    def open_on(backend):
+        answer = run_python(["-c", _OPEN, str(model), str(shown)], backend=backend)
+        return json.loads(answer.splitlines()[-1])
+
+    with ThreadPoolExecutor() as openers:
+        answers = list(openers.map(open_on, installed_backends()))
+    for backend, seen in zip(installed_backends(), answers, strict=True):
+        assert seen["backend"] == backend
+        for found, wanted, picture in zip(seen["found"], expected, pictures, strict=True):
+            assert found["labels"] == wanted["labels"], backend
+            size = np.tile(picture.shape[1::-1], 2)
+            np.testing.assert_allclose(found["scores"], wanted["scores"], atol=atol, rtol=0)
+            boxes, wanted_boxes = (np.reshape(f["boxes"], (-1, 4)) for f in (found, wanted))
+            np.testing.assert_allclose(boxes / size, wanted_boxes / size, atol=atol, rtol=0)
+
+
+# The two lines that a user of another backend writes, and what the test needs to see of it.
+_OPEN = """
+import json, sys
+from flows.runtime import prepare_process
+prepare_process()
+import keras, numpy as np
+import zoo
+task = keras.saving.load_model(sys.argv[1])
+with np.load(sys.argv[2]) as arrays:
+    found = task.detect([arrays[name] for name in arrays.files])
+plain = [{"boxes": f.boxes.tolist(), "scores": f.scores.tolist(), "labels": f.labels.tolist()}
+         for f in found]
+print(json.dumps({"backend": keras.backend.backend(), "found": plain}))
+"""
+
+
+def _plain(found):
+    return {name: getattr(found, name).tolist() for name in ("boxes", "scores", "labels")}
+
+
+def small_ssd(**overrides) -> zoo.Task:
+    """TinySSD of 64x64 pixels with a slim backbone: seconds where the real one takes minutes."""
+    dtype = overrides.get("dtype")
+    backbone = zoo.backbones.TinyCNN((8, 16, 32), (32, 32, 32), dtype=dtype, name="backbone")
+    options = {"class_names": ["square"], "image_size": 64, "backbone": backbone} | overrides
+    return zoo.create("tiny_ssd", **options)
+
+
+def squares(count, *, size=64, seed=0, max_boxes=3):
+    """Pictures of one bright square each on a dim noisy ground, and their padded labels.
+
+    Returns: (count, size, size, 3) uint8 and a dict of boxes (count, max_boxes, 4) float32 xyxy
+        fractions and labels (count, max_boxes) int32.
+    """
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 60, (count, size, size, 3)).astype("uint8")
+    boxes = np.zeros((count, max_boxes, 4), "float32")
+    labels = np.full((count, max_boxes), -1, "int32")
+    labels[:, 0] = 0
+    for image, rows in zip(images, boxes, strict=True):
+        side = int(rng.integers(size // 4, size // 2))
+        left, top = rng.integers(0, size - side, 2)
+        image[top : top + side, left : left + side] = (230, 210, 40)
+        rows[0] = np.array([left, top, left + side, top + side]) / size
+    return images, {"boxes": boxes, "labels": labels}
+
+
+def _flat(structure):
+    return [
+        np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(leaf, "float32")))
+        for leaf in keras.tree.flatten(structure)
+    ]
+
+
+def _shapes(structure):
+    if isinstance(structure, dict):
+        return {name: _shapes(value) for name, value in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        return [_shapes(value) for value in structure]
+    return tuple(structure.shape)
+
+
+def _assert_equal(outputs, expected, message):
+    for got, wanted in zip(_flat(outputs), _flat(expected), strict=True):
+        np.testing.assert_array_equal(got, wanted, err_msg=message)

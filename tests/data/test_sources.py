@@ -1,0 +1,105 @@
+"""Sources by name, SPEC strings, and what a Source tells about its splits."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from zoo.data import list_sources, load_source, parse_spec
+from zoo.data.source import RECORD_SPEC, Source
+
+pytestmark = pytest.mark.any_backend
+
+
+def in_memory(records) -> Source:
+    spec = {name: RECORD_SPEC[name] for name in RECORD_SPEC}
+    dataset = tf.data.Dataset.from_generator(lambda: iter(records), output_signature=spec)
+    return Source("made up", ("cat", "dog"), ("val",), lambda split: dataset)
+
+
+def record(image_id="a", boxes=((0.0, 0.25, 0.5, 1.0),), labels=(1,), crowd=(False,)):
+    boxes = np.array(boxes, np.float32).reshape(-1, 4)
+    return {
+        "image": b"picture",
+        "image_id": image_id.encode(),
+        "boxes": boxes,
+        "labels": np.array(labels, np.int32),
+        "crowd": np.array(crowd, bool),
+        "area": np.full(len(boxes), 0.375, np.float32),
+        "height": np.int32(100),
+        "width": np.int32(200),
+    }
+
+
+def test_bananas_are_listed():
+    assert "bananas" in list_sources()
+
+
+def test_unknown_source_gets_near_names():
+    with pytest.raises(ValueError, match=r"got 'banana'\. Did you mean bananas"):
+        load_source("banana")
+
+
+def test_spec_names_source_and_split(bananas, monkeypatch):
+    monkeypatch.setitem(parse_spec.__globals__["SOURCES"], "bananas", lambda: bananas)
+    assert parse_spec("bananas@val") == (bananas, "val")
+    assert parse_spec("bananas") == (bananas, None)
+
+
+@pytest.mark.parametrize("spec", ["bananas@test", "bananas@"])
+def test_spec_with_an_unknown_split_names_the_splits(bananas, monkeypatch, spec):
+    monkeypatch.setitem(parse_spec.__globals__["SOURCES"], "bananas", lambda: bananas)
+    with pytest.raises(ValueError, match="bananas has the splits train, val"):
+        parse_spec(spec)
+
+
+def test_unknown_split_is_refused(bananas):
+    with pytest.raises(ValueError, match="bananas has the splits train, val; got 'test'"):
+        bananas.records("test")
+
+
+def test_records_have_the_record_spec(bananas):
+    assert bananas.records("val").element_spec.keys() == RECORD_SPEC.keys()
+    for name, spec in bananas.records("val").element_spec.items():
+        assert spec.dtype == RECORD_SPEC[name].dtype
+        assert RECORD_SPEC[name].shape.is_compatible_with(spec.shape)
+
+
+def test_limit_takes_the_first_records(bananas):
+    ids = [r["image_id"] for r in bananas.records("train").as_numpy_iterator()]
+    assert [r["image_id"] for r in bananas.records("train", 3).as_numpy_iterator()] == ids[:3]
+    with pytest.raises(ValueError, match="limit must be a number of records >= 1; got 0"):
+        bananas.records("train", 0)
+
+
+def test_ground_truth_is_in_pixels_of_the_picture():
+    (image_id, picture, truth), *_ = in_memory([record()]).ground_truth("val")
+    assert (image_id, picture) == ("a", b"picture")
+    np.testing.assert_allclose(truth.boxes, [[0, 25, 100, 100]])
+    np.testing.assert_allclose(truth.areas, [0.375 * 100 * 200])
+    assert truth.labels.tolist() == [1]
+    assert truth.scores.tolist() == [1]
+    assert truth.class_names == ("cat", "dog")
+
+
+def test_picture_without_boxes_is_ground_truth_too():
+    empty = record(boxes=(), labels=(), crowd=())
+    (_, _, truth), *_ = in_memory([empty]).ground_truth("val")
+    assert len(truth) == 0
+
+
+def test_digest_ignores_order_and_sees_every_field():
+    first, second = record("a"), record("b")
+    digest = in_memory([first, second]).digest("val")
+    assert in_memory([second, first]).digest("val") == digest
+    changes = {
+        "image": b"other",
+        "boxes": first["boxes"] + np.float32(0.001),
+        "labels": np.array([0], np.int32),
+        "crowd": np.array([True]),
+        "area": np.array([0.3], np.float32),
+        "height": np.int32(101),
+        "width": np.int32(201),
+    }
+    digests = {in_memory([first | {k: v}, second]).digest("val") for k, v in changes.items()}
+    assert digest not in digests
+    assert len(digests) == len(changes)

@@ -1,0 +1,105 @@
+"""A worker without Keras: it speaks the journal, checkpoints and resumes as the real one does.
+
+STAND_IN, a JSON object in the environment, steers it: `steps`, `delay` (seconds a step), `ap50` (of
+the model), `ap50_elsewhere` (of the same model when it is scored), `mistake` (exit 2 with this
+line), `crash_at` (dies at that step, each time).
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from filelock import FileLock
+
+from flows.journal import Journal
+
+OPTIONS = {"steps": 10, "delay": 0.01, "ap50": 0.75} | json.loads(os.environ.get("STAND_IN", "{}"))
+
+
+def train(args):
+    run_dir = Path(args.run_dir)
+    if "mistake" in OPTIONS:
+        print(OPTIONS["mistake"], file=sys.stderr)
+        return 2
+    checkpoint = run_dir / "checkpoint"
+    with FileLock(run_dir / "worker.lock", timeout=0), Journal(run_dir / "journal.jsonl") as log:
+        first = int(checkpoint.read_text()) if checkpoint.exists() else 0
+        log.append("started", **facts())
+        if first:
+            log.append("resumed", step=first)
+        for step in range(first + 1, OPTIONS["steps"] + 1):
+            time.sleep(OPTIONS["delay"])
+            if step == OPTIONS.get("crash_at"):
+                os.kill(os.getpid(), signal.SIGKILL)
+            log.append("step", step=step, epoch=1, metrics={"train/loss": 1 / step})
+            if step % 5 == 0:
+                checkpoint.write_text(str(step))
+                log.append("checkpoint", step=step)
+        metrics = {"val/ap50": OPTIONS["ap50"], "val/loss": 0.5}
+        log.append("evaluation", step=OPTIONS["steps"], epoch=1, metrics=metrics)
+        model = run_dir / "model.keras"
+        model.write_text(json.dumps(OPTIONS))
+        sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
+        log.append("published", path=model.name, sha256=sha256)
+        timings = {"worker_seconds": 1.0, "step_seconds": 0.75, "data_seconds": 0.25}
+        log.append("finished", step=OPTIONS["steps"], metrics={}, timings=timings)
+    return 0
+
+
+def facts():
+    return {
+        "backend": os.environ["KERAS_BACKEND"],
+        "precision": "float32",
+        "versions": {"python": sys.version.split()[0]},
+        "parameters": {},
+        "data_digest": {"train": "aa", "val": "bb"},
+        "train_size": 8,
+        "val_size": 4,
+        "num_params": 1,
+        "pid": os.getpid(),
+    }
+
+
+def score(args):
+    model = json.loads(Path(args.model).read_text())
+    ap50 = model.get("ap50_elsewhere", model["ap50"])
+    confidence = None
+    if args.against:
+        against = json.loads(Path(args.against).read_text())["ap50"]
+        confidence = 1.0 if ap50 > against else 0.5 if ap50 == against else 0.0
+    print(json.dumps({"what": "scoring", "done": 4, "total": 4}))
+    scores = {
+        "backend": os.environ["KERAS_BACKEND"],
+        "metrics": {"ap50": ap50, "ap_per_class": {"banana": ap50}},
+        "trivial": {"ap50": 0.0},
+        "confidence": confidence,
+    }
+    args.out.write_text(json.dumps(scores))
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    verbs = parser.add_subparsers(required=True)
+    verb = verbs.add_parser("train")
+    verb.add_argument("run_dir")
+    verb.set_defaults(run=train)
+    verb = verbs.add_parser("score")
+    verb.add_argument("model")
+    verb.add_argument("--data")
+    verb.add_argument("--limit", type=int)
+    verb.add_argument("--against")
+    verb.add_argument("--metric")
+    verb.add_argument("--out", type=Path)
+    verb.set_defaults(run=score)
+    args = parser.parse_args()
+    return args.run(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

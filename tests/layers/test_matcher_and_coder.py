@@ -1,0 +1,47 @@
+"""Matcher and BoxCoder hold their hyperparameters and hand them to zoo.ops."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from zoo.layers import BoxCoder, Matcher
+
+IOU = np.array([[[0.9], [0.6], [0.4], [0.1]]], "float32")
+
+
+def matched(matcher, iou=IOU):
+    return ops.convert_to_numpy(matcher(iou, np.ones((1, 1), bool)))[0].tolist()
+
+
+def test_thresholds_part_positive_ignored_and_background():
+    assert matched(Matcher(0.5)) == [0, 0, -1, -1]
+    assert matched(Matcher(0.7, 0.3)) == [0, -2, -2, -1]
+
+
+def test_bipartite_gives_a_box_its_best_anchor_below_the_threshold():
+    assert matched(Matcher(0.95)) == [0, -1, -1, -1]
+    assert matched(Matcher(0.95, bipartite=False)) == [-1, -1, -1, -1]
+
+
+@pytest.mark.parametrize("variances", [(0.1, 0.1, 0.2, 0.2), (1, 1, 1, 1)])
+def test_decoding_undoes_encoding(variances):
+    anchors = np.array([[0.1, 0.1, 0.5, 0.4], [0.2, 0.3, 0.9, 0.8]], "float32")
+    boxes = np.array([[0.2, 0.1, 0.4, 0.5], [0.0, 0.0, 1.0, 1.0]], "float32")
+    coder = BoxCoder(variances)
+    back = ops.convert_to_numpy(coder.decode(coder.encode(boxes, anchors), anchors))
+    np.testing.assert_allclose(back, boxes, atol=1e-6)
+
+
+def test_variances_divide_the_offsets():
+    anchors = np.array([[0.0, 0.0, 0.5, 0.5]], "float32")
+    boxes = np.array([[0.1, 0.0, 0.6, 1.0]], "float32")
+    deltas = ops.convert_to_numpy(BoxCoder((0.1, 0.1, 0.2, 0.2)).encode(boxes, anchors))
+    # Centre .1 to the right and .25 down, of .5 each: .2 / .1, .5 / .1; twice as high: ln 2 / .2.
+    np.testing.assert_allclose(deltas, [[2.0, 5.0, 0.0, np.log(2) / 0.2]], atol=1e-5)
+
+
+@pytest.mark.parametrize("piece", [Matcher(0.7, 0.3, bipartite=False), BoxCoder((1, 2, 3, 4))])
+def test_pieces_survive_serialisation(piece):
+    twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(piece))
+    assert twin.get_config() == piece.get_config()

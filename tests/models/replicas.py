@@ -1,0 +1,81 @@
+"""Train on one device and on two replicas from one start, and print how far they end apart.
+
+Run by test_replicas.py in a process of its own: the number of devices is fixed when a backend
+starts.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from flows.runtime import prepare_process
+
+BACKEND = prepare_process()
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+from cases import small_ssd, squares  # noqa: E402
+
+import zoo  # noqa: E402
+
+STEPS, PICTURES = 3, 8
+LOSSES = {"book": zoo.losses.AnchorMeanLoss, "multibox": zoo.losses.MultiBoxLoss}
+
+
+def two_replicas():
+    """Return a maker of contexts in which the task is built, and the number of devices."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        two = [tf.config.LogicalDeviceConfiguration()] * 2
+        tf.config.set_logical_device_configuration(cpu, two)
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+        return strategy.scope, strategy.num_replicas_in_sync
+    import jax
+
+    distribution = keras.distribution.DataParallel(devices=jax.devices("cpu"))
+    return distribution.scope, len(jax.devices("cpu"))
+
+
+def build(loss):
+    task = small_ssd(loss=LOSSES[loss](), dtype="float32")
+    # On TensorFlow a replica sees its own half of a batch: its batch statistics are other ones by
+    # design. On JAX they are those of the whole batch, but over the few cells of the last levels
+    # they blow rounding up to 2e-4. Frozen, batch norm leaves what is tested: losses, gradients.
+    for block in task.backbone.base_blocks + task.backbone.level_blocks:
+        for norm in block.norms:
+            norm.trainable = False
+    task.compile(optimizer=keras.optimizers.SGD(0.1, momentum=0.9))
+    return task
+
+
+def train(task):
+    """Return the metrics of the epoch; pictures differ in their number of positives."""
+    images, labels = squares(PICTURES * STEPS, seed=4)
+    labels["labels"][::3] = -1
+    history = task.fit(images, labels, batch_size=PICTURES, shuffle=False, verbose=0).history
+    return {name: values[0] for name, values in history.items()}
+
+
+def compare(loss, scope, replicas):
+    alone = build(loss)
+    start = alone.get_weights()
+    expected = train(alone)
+    with scope():
+        shared = build(loss)
+        shared.set_weights(start)
+        got = train(shared)
+    pairs = list(zip(alone.get_weights(), shared.get_weights(), start, strict=True))
+    return {
+        "replicas": replicas,
+        "weights": max(float(np.abs(a - b).max()) for a, b, _ in pairs),
+        "moved": max(float(np.abs(a - s).max()) for a, _, s in pairs),
+        "metrics": {name: [expected[name], got[name]] for name in expected},
+    }
+
+
+if __name__ == "__main__":
+    scope, replicas = two_replicas()
+    print(json.dumps({loss: compare(loss, scope, replicas) for loss in LOSSES}))

@@ -1,0 +1,157 @@
+"""Records -> batches for a model: a deterministic, resumable tf.data stream.
+
+Shape letters: B batch, H, W the network's input, M boxes with padding.
+Everything random is a pure function of (seed, epoch, index in stored order), so a stream begun at
+step s equals, bit for bit, what an uninterrupted one gives from step s on. An epoch's order comes
+from shuffling whole blocks of samples; entering it in the middle decodes no picture before that.
+"""
+
+import tensorflow as tf
+
+from zoo.data.augment import AUGMENTATIONS
+from zoo.data.samples import PARALLEL_DECODES, cached_samples, streamed_samples
+from zoo.data.source import Source
+
+SHUFFLE_BLOCK = 4096  # encoded samples held in memory at once; smaller splits shuffle as a whole
+PREFETCHED_BATCHES = 4
+SHUFFLING, AUGMENTING = 0, 1  # streams of random numbers that must not meet
+
+
+def steps_per_epoch(source: Source, split: str, batch_size: int, limit: int | None = None) -> int:
+    """Whole training batches in one epoch; what does not fill a batch is dropped that epoch."""
+    size = _size(source, split, limit)
+    if size < batch_size:
+        raise ValueError(
+            f"batch_size must be at most the {size} records of {source.name}@{split}; "
+            f"got {batch_size}. Lower batch_size or raise limit."
+        )
+    return size // batch_size
+
+
+def build_pipeline(
+    source: Source,
+    split: str,
+    converter,
+    *,
+    batch_size: int,
+    max_boxes: int,
+    training: bool,
+    seed: int = 0,
+    start_step: int = 0,
+    epochs: int = 1,
+    limit: int | None = None,
+    augment=(),
+    cache: bool = False,
+) -> tf.data.Dataset:
+    """Build the stream of batches.
+
+    Training spans all `epochs` in one dataset, each shuffled anew, and drops what does not fill a
+    batch; evaluation is one pass in stored order with a last batch that may be smaller.
+
+    Args:
+        converter: the model's `ImageConverter`.
+        max_boxes: M; rows beyond a picture's boxes hold zeros and the label -1.
+        seed: of the order and the augmentation.
+        start_step: training: the global step (of `epochs` times `steps_per_epoch`) to begin at.
+        limit: take the first N records of the split only.
+        augment: names of augmentations to apply in training: flip.
+        cache: hold the decoded pictures in memory, H * W * 3 bytes each.
+    Returns: dataset of (images (B, H, W, 3) uint8, {"boxes": (B, M, 4) float32 fractions of the
+        network's input, "labels": (B, M) int32}).
+    Raises: ValueError if a picture has more boxes than `max_boxes`, or an option is out of range.
+    """
+    _check_options(augment, batch_size, start_step)
+    _check_box_counts(source, split, limit, max_boxes)
+    prepare = cached_samples if cache else streamed_samples
+    samples, load = prepare(source, split, converter, max_boxes, limit)
+    steps = tuple(AUGMENTATIONS[name] for name in augment) if training else ()
+
+    def finish(sample, epoch):
+        pixels, boxes, labels = load(sample)
+        for number, step in enumerate(steps):
+            step_seed = _fold((seed, AUGMENTING), epoch, sample["index"], number)
+            pixels, boxes, labels = step(pixels, boxes, labels, step_seed)
+        return pixels, {"boxes": boxes, "labels": labels}
+
+    if training:
+        per_epoch = steps_per_epoch(source, split, batch_size, limit)
+        samples = _epochs(
+            samples, seed, epochs, divmod(start_step, per_epoch), per_epoch, batch_size
+        )
+    else:
+        samples = samples.map(lambda sample: (sample, tf.constant(0, tf.int64)))
+    batches = samples.map(finish, num_parallel_calls=PARALLEL_DECODES).batch(
+        batch_size, drop_remainder=training
+    )
+    return batches.prefetch(PREFETCHED_BATCHES).with_options(_options())
+
+
+def _options() -> tf.data.Options:
+    options = tf.data.Options()
+    options.deterministic = True
+    options.autotune.enabled = False  # two decodes and four batches are all there is to tune
+    options.threading.private_threadpool_size = PARALLEL_DECODES
+    options.threading.max_intra_op_parallelism = 1
+    return options
+
+
+def _epochs(samples, seed, epochs, start, per_epoch, batch_size) -> tf.data.Dataset:
+    """(sample, epoch) from `start` = (epoch, step in it) on."""
+    first_epoch, first_step = start
+
+    def one_epoch(epoch):
+        skipped = tf.where(epoch == first_epoch, first_step * batch_size, 0)
+        ordered = _shuffled(samples, _fold((seed, SHUFFLING), epoch))
+        ordered = ordered.take(per_epoch * batch_size).skip(tf.cast(skipped, tf.int64))
+        return ordered.map(lambda sample: (sample, epoch))
+
+    return tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
+
+
+def _shuffled(samples, seed) -> tf.data.Dataset:
+    """Shuffle within blocks of `SHUFFLE_BLOCK`; Dataset.shuffle would obey TF's global seed."""
+
+    def permute(number, block):
+        size = tf.shape(block["index"])[0]
+        keys = tf.random.stateless_uniform(
+            (size,), tf.random.fold_in(seed, number), minval=None, maxval=None, dtype=tf.int64
+        )
+        order = tf.argsort(keys, stable=True)
+        return {name: tf.gather(values, order) for name, values in block.items()}
+
+    return samples.batch(SHUFFLE_BLOCK).enumerate().map(permute).unbatch()
+
+
+def _fold(seed, *numbers):
+    """A stateless seed (2,) int32 made of a pair of numbers and any others."""
+    folded = tf.constant([seed[0] & 0x7FFFFFFF, seed[1]], tf.int32)
+    for number in numbers:
+        folded = tf.random.fold_in(folded, number)
+    return folded
+
+
+def _size(source: Source, split: str, limit: int | None) -> int:
+    size = source.size(split)
+    return size if limit is None else min(size, limit)
+
+
+def _check_options(augment, batch_size: int, start_step: int) -> None:
+    unknown = [name for name in augment if name not in AUGMENTATIONS]
+    if unknown:
+        raise ValueError(
+            f"augment must name some of {', '.join(AUGMENTATIONS)}; got {', '.join(unknown)}."
+        )
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
+    if start_step < 0:
+        raise ValueError(f"start_step must not be negative; got {start_step}.")
+
+
+def _check_box_counts(source: Source, split: str, limit: int | None, max_boxes: int) -> None:
+    found = source.inspect(split)
+    for image_id, count in list(zip(found.image_ids, found.box_counts, strict=True))[:limit]:
+        if count > max_boxes:
+            raise ValueError(
+                f"max_boxes must be at least the boxes of every picture; got {max_boxes}, but "
+                f"{source.name}@{split} picture {image_id} has {count}. Raise data.max_boxes."
+            )

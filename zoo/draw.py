@@ -1,0 +1,182 @@
+"""Draw detections on a picture: a frame, a class name and a score each.
+
+Sizes follow the picture, so that a thumbnail and a photograph read alike.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from zoo.results import Detections
+
+# Told apart on photographs and by most colour-blind eyes (seven of Okabe and Ito 2008, and three
+# more); with more than ten classes the colours repeat, and the captions tell.
+PALETTE = (
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (213, 94, 0),
+    (204, 121, 167),
+    (0, 114, 178),
+    (148, 103, 189),
+    (124, 189, 34),
+    (214, 39, 40),
+)
+WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (32, 32, 32)
+
+
+def draw_detections(
+    picture: np.ndarray,
+    detections: Detections,
+    *,
+    min_score: float = 0.0,
+    ground_truth: Detections | None = None,
+) -> np.ndarray:
+    """Draw the detections on a copy of the picture; ground truth below them as white dashes.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        detections: boxes in this picture's pixels; masks, where there are any, tint their pixels.
+        min_score: leave out what scores less.
+        ground_truth: annotated objects to show beside the answer.
+    Returns: (H, W, 3) uint8.
+    Raises: ValueError if the picture is not (H, W, 3) uint8.
+    """
+    _check_picture(picture)
+    shown = detections.above(min_score)
+    shown = shown.take(np.argsort(shown.scores, kind="stable"))  # the best is drawn last, on top
+    canvas = Image.fromarray(_tint(picture, shown))
+    pen = ImageDraw.Draw(canvas)
+    width = line_width(picture)
+    for box in [] if ground_truth is None else ground_truth.boxes:
+        _dashed_rectangle(pen, box, width)
+    for box, label in zip(shown.boxes, shown.labels, strict=True):
+        _rectangle(pen, box, _colour(label), width)
+    for box, label, score in zip(shown.boxes, shown.labels, shown.scores, strict=True):
+        _caption(pen, canvas.size, box, f"{shown.name(label)} {score:.2f}", _colour(label), width)
+    return np.asarray(canvas)
+
+
+def contact_sheet(
+    pictures: Sequence[np.ndarray], columns: int = 4, *, cell: int = 320
+) -> np.ndarray:
+    """Lay pictures out in rows on one dark sheet.
+
+    Args:
+        pictures: (H, W, 3) uint8 RGB each, of any sizes; the larger ones are scaled down.
+        columns: pictures a row.
+        cell: longest side of a picture on the sheet, pixels.
+    Returns: (H, W, 3) uint8.
+    Raises: ValueError if there is no picture.
+    """
+    if not pictures:
+        raise ValueError("contact_sheet needs at least one picture; got none.")
+    for picture in pictures:
+        _check_picture(picture)
+    thumbnails = [_fit(Image.fromarray(picture), cell) for picture in pictures]
+    columns = min(columns, len(thumbnails))
+    rows = -(-len(thumbnails) // columns)
+    gap = 4
+    wide = max(thumbnail.width for thumbnail in thumbnails)
+    high = max(thumbnail.height for thumbnail in thumbnails)
+    sheet = Image.new("RGB", (columns * (wide + gap) + gap, rows * (high + gap) + gap), GREY)
+    for index, thumbnail in enumerate(thumbnails):
+        row, column = divmod(index, columns)
+        left = gap + column * (wide + gap) + (wide - thumbnail.width) // 2
+        top = gap + row * (high + gap) + (high - thumbnail.height) // 2
+        sheet.paste(thumbnail, (left, top))
+    return np.asarray(sheet)
+
+
+def line_width(picture: np.ndarray) -> int:
+    """Return the frame's thickness: a 200th of the shorter side, at least two pixels."""
+    return max(2, round(min(picture.shape[:2]) / 200))
+
+
+def _colour(label: int) -> tuple[int, int, int]:
+    return PALETTE[label % len(PALETTE)]
+
+
+def _tint(picture: np.ndarray, detections: Detections) -> np.ndarray:
+    if detections.masks is None:
+        return picture
+    tinted = picture.copy()
+    for mask, label in zip(detections.masks, detections.labels, strict=True):
+        tinted[mask] = (0.5 * tinted[mask] + 0.5 * np.array(_colour(label))).astype(np.uint8)
+    return tinted
+
+
+def _rectangle(pen: ImageDraw.ImageDraw, box: np.ndarray, colour, width: int) -> None:
+    x1, y1, x2, y2 = _ordered(box)
+    pen.rectangle((x1 - 1, y1 - 1, x2 + 1, y2 + 1), outline=BLACK)  # a dark rim, for pale grounds
+    pen.rectangle((x1, y1, x2, y2), outline=colour, width=width)
+
+
+def _dashed_rectangle(pen: ImageDraw.ImageDraw, box: np.ndarray, width: int) -> None:
+    x1, y1, x2, y2 = _ordered(box)
+    dash = 4 * width + 4
+    for colour, extra in ((BLACK, 2), (WHITE, 0)):
+        for x in np.arange(x1, x2, 2 * dash):
+            for y in (y1, y2):
+                pen.line((x, y, min(x + dash, x2), y), fill=colour, width=width + extra)
+        for y in np.arange(y1, y2, 2 * dash):
+            for x in (x1, x2):
+                pen.line((x, y, x, min(y + dash, y2)), fill=colour, width=width + extra)
+
+
+def _caption(pen, canvas_size, box: np.ndarray, text: str, colour, width: int) -> None:
+    """Write above the frame's top left corner, or inside it where the picture ends."""
+    font = _font(max(10, min(canvas_size) // 30))
+    left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
+    pad = width + 1
+    wide, high = right - left + 2 * pad, bottom - top + 2 * pad
+    x1, y1, _, _ = _ordered(box)
+    x = max(0.0, min(x1, canvas_size[0] - wide))
+    y = y1 - high if y1 >= high else max(0.0, min(y1, canvas_size[1] - high))
+    pen.rectangle((x, y, x + wide, y + high), fill=colour)
+    pen.text((x + pad - left, y + pad - top), text, font=font, fill=_ink(colour))
+
+
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """Return DejaVu Sans as matplotlib ships it: Pillow's own font has no letters beyond ASCII."""
+    import matplotlib
+
+    return ImageFont.truetype(
+        os.path.join(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size
+    )
+
+
+def _ink(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return black on light colours and white on dark ones (luma of ITU-R BT.601)."""
+    red, green, blue = colour
+    return BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else WHITE
+
+
+def _ordered(box: np.ndarray) -> tuple[float, float, float, float]:
+    """Return the corners in order: Pillow refuses x2 < x1, which degenerate boxes have."""
+    x1, y1, x2, y2 = (float(value) for value in box)
+    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+
+
+def _fit(picture: Image.Image, cell: int) -> Image.Image:
+    scale = min(1.0, cell / max(picture.size))
+    if scale == 1.0:
+        return picture
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
+def _check_picture(picture: np.ndarray) -> None:
+    shape, dtype = np.shape(picture), getattr(picture, "dtype", type(picture).__name__)
+    if len(shape) != 3 or shape[2] != 3 or dtype != np.uint8:
+        raise ValueError(
+            f"picture must be (H, W, 3) uint8 RGB; got {shape} {dtype}. "
+            "Read it with zoo.pictures.read_picture."
+        )

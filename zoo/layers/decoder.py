@@ -1,0 +1,90 @@
+"""Predictions to detections.
+
+Letters: B images, A anchors, C classes, P candidates before suppression, K detections kept.
+"""
+
+import keras
+from keras import ops
+
+from zoo.ops import batched_nms, clip_boxes
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class Decoder:
+    """Decode, rank and suppress the predictions of an anchor-based detector (SSD, section 2.2).
+
+    Every (anchor, class) pair is a candidate; the best `pre_nms` of them enter suppression, which
+    never crosses classes.
+
+    Args:
+        coder: the `BoxCoder` whose offsets the model predicts.
+        score_threshold: candidates that score less take no part.
+        iou_threshold: a candidate that overlaps a better one of its class by more is suppressed.
+        pre_nms: P, candidates a picture that enter suppression.
+        max_detections: K, detections a picture at most.
+    """
+
+    def __init__(
+        self, coder, score_threshold=0.01, iou_threshold=0.5, pre_nms=400, max_detections=100
+    ):
+        self.coder = coder
+        self.score_threshold = score_threshold
+        self.iou_threshold = iou_threshold
+        self.pre_nms = pre_nms
+        self.max_detections = max_detections
+
+    def __call__(self, class_logits, box_deltas, anchors):
+        """Return padded detections.
+
+        Args:
+            class_logits: (B, A, C + 1) float, background first.
+            box_deltas: (B, A, 4) float, coded offsets.
+            anchors: (A, 4) xyxy.
+        Returns: a dict of `boxes` (B, K, 4) xyxy fractions, 0 in padding; `scores` (B, K), 0 in
+            padding, falling; `labels` (B, K) int32, -1 in padding; `num` (B,) int32.
+        """
+        num_classes = class_logits.shape[-1] - 1
+        scores = ops.softmax(ops.cast(class_logits, "float32"), axis=-1)[..., 1:]
+        scores = ops.reshape(scores, (-1, scores.shape[1] * num_classes))
+        scores, candidates = ops.top_k(scores, min(self.pre_nms, scores.shape[1]))
+        anchor_rows = candidates // num_classes
+        labels = ops.cast(candidates % num_classes, "int32")
+        deltas = ops.take_along_axis(
+            ops.cast(box_deltas, "float32"), anchor_rows[..., None], axis=1
+        )
+        boxes = clip_boxes(self.coder.decode(deltas, ops.take(anchors, anchor_rows, axis=0)))
+        kept = batched_nms(
+            boxes,
+            scores,
+            labels,
+            iou_threshold=self.iou_threshold,
+            max_output=self.max_detections,
+            score_threshold=self.score_threshold,
+        )
+        return _gather_kept(boxes, scores, labels, kept)
+
+    def get_config(self):
+        return {
+            "coder": keras.saving.serialize_keras_object(self.coder),
+            "score_threshold": self.score_threshold,
+            "iou_threshold": self.iou_threshold,
+            "pre_nms": self.pre_nms,
+            "max_detections": self.max_detections,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config | {"coder": keras.saving.deserialize_keras_object(config["coder"])})
+
+
+def _gather_kept(boxes, scores, labels, kept):
+    real = kept >= 0
+    rows = ops.maximum(kept, 0)
+    return {
+        "boxes": ops.where(
+            real[..., None], ops.take_along_axis(boxes, rows[..., None], axis=1), 0.0
+        ),
+        "scores": ops.where(real, ops.take_along_axis(scores, rows, axis=1), 0.0),
+        "labels": ops.where(real, ops.take_along_axis(labels, rows, axis=1), -1),
+        "num": ops.sum(ops.cast(real, "int32"), axis=1),
+    }

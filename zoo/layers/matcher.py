@@ -1,0 +1,43 @@
+"""Which ground-truth box an anchor stands for."""
+
+import keras
+
+from zoo.ops import match_anchors
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class Matcher:
+    """Match anchors to ground truth by IoU (Liu 2016, SSD, section 2.2; book section 13.4.3).
+
+    Args:
+        positive_threshold: an anchor whose best IoU reaches it takes that box.
+        negative_threshold: an anchor whose best IoU is below it is background; those between the
+            two thresholds are ignored. None: the positive threshold, so nothing is ignored.
+        bipartite: whether every box also takes the anchor that fits it best, whatever the IoU.
+    """
+
+    def __init__(self, positive_threshold=0.5, negative_threshold=None, bipartite=True):
+        self.positive_threshold = positive_threshold
+        self.negative_threshold = negative_threshold
+        self.bipartite = bipartite
+
+    def __call__(self, iou, valid):
+        """Return (B, A) int32, rows, -1 or -2 (ignored), from IoU (B, A, M) and validity (B, M)."""
+        return match_anchors(
+            iou,
+            valid,
+            positive_threshold=self.positive_threshold,
+            negative_threshold=self.negative_threshold,
+            bipartite=self.bipartite,
+        )
+
+    def get_config(self):
+        return {
+            "positive_threshold": self.positive_threshold,
+            "negative_threshold": self.negative_threshold,
+            "bipartite": self.bipartite,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)

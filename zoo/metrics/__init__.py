@@ -1,0 +1,15 @@
+"""How good a detector is: on a split (NumPy, pycocotools) and in training (the book's figures)."""
+
+from zoo.metrics.book import BoxMAE, ClassError
+from zoo.metrics.bootstrap import paired_bootstrap
+from zoo.metrics.coco import COCO_METRICS
+from zoo.metrics.detection import detection_metrics, trivial_detections
+
+__all__ = [
+    "COCO_METRICS",
+    "BoxMAE",
+    "ClassError",
+    "detection_metrics",
+    "paired_bootstrap",
+    "trivial_detections",
+]

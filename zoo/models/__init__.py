@@ -1,0 +1,8 @@
+"""Models: pictures in, results out, each a choice of pieces."""
+
+from zoo.models.detector import Detector
+from zoo.models.presets import create, list_presets
+from zoo.models.ssd import SSD
+from zoo.models.task import Task, load
+
+__all__ = ["SSD", "Detector", "Task", "create", "list_presets", "load"]

@@ -1,0 +1,28 @@
+"""Pure functions on `keras.ops`: boxes, overlap, anchors, coding, matching, sampling, suppression.
+
+They hold on every backend, compute in float32, keep static shapes, and run eagerly as well as
+inside `tf.function` and `jax.jit`.
+"""
+
+from zoo.ops.anchors import prior_boxes
+from zoo.ops.boxes import box_area, clip_boxes, convert_boxes
+from zoo.ops.coding import decode_boxes, encode_boxes
+from zoo.ops.iou import pairwise_iou
+from zoo.ops.matching import match_anchors
+from zoo.ops.sampling import balanced_sample, hard_negative_mask
+from zoo.ops.suppression import batched_nms, nms
+
+__all__ = [
+    "balanced_sample",
+    "batched_nms",
+    "box_area",
+    "clip_boxes",
+    "convert_boxes",
+    "decode_boxes",
+    "encode_boxes",
+    "hard_negative_mask",
+    "match_anchors",
+    "nms",
+    "pairwise_iou",
+    "prior_boxes",
+]

@@ -1,0 +1,171 @@
+"""What a detector answers for one picture, and what the ground truth says about it.
+
+Plain NumPy without Keras, in pixels of the original picture: all that metrics, drawing and files
+need.
+Shape letters: K objects, h and w the original picture's height and width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """The objects of one picture; arrays are copied in and read-only.
+
+    Args:
+        boxes: (K, 4) float32 xyxy, pixels of the original picture.
+        scores: (K,) float32, 1 for ground truth.
+        labels: (K,) int32, 0..C-1.
+        masks: (K, h, w) bool, or None.
+        class_names: one name a class, or () where they are not known.
+        crowd: (K,) bool, ground truth that stands for a group of objects, or None.
+        areas: (K,) float32 square pixels of the annotated objects, or None: the boxes' areas.
+
+    Raises:
+        ValueError: shapes disagree, or a label has no class.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+    masks: np.ndarray | None = None
+    class_names: tuple[str, ...] = ()
+    crowd: np.ndarray | None = None
+    areas: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        boxes = _frozen(self.boxes, np.float32)
+        if boxes.size == 0:
+            boxes = boxes.reshape(0, 4)
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            raise ValueError(
+                f"boxes must be (K, 4) xyxy pixels of one picture; got {boxes.shape}. "
+                "Did you leave the class column or the batch axis in?"
+            )
+        columns = {"scores": np.float32, "labels": np.int32, "crowd": bool, "areas": np.float32}
+        for name, dtype in columns.items():
+            if getattr(self, name) is not None:
+                column = _frozen(getattr(self, name), dtype)
+                _check_count(name, "(K,)", column, ndim=1, count=len(boxes))
+                object.__setattr__(self, name, column)
+        if self.masks is not None:
+            masks = _frozen(self.masks, bool)
+            _check_count("masks", "(K, h, w)", masks, ndim=3, count=len(boxes))
+            object.__setattr__(self, "masks", masks)
+        object.__setattr__(self, "boxes", boxes)
+        object.__setattr__(self, "class_names", tuple(self.class_names))
+        _check_labels(self.labels, self.class_names)
+
+    @classmethod
+    def empty(cls, class_names: Sequence[str] = ()) -> Detections:
+        """Return the answer "nothing here"."""
+        return cls(
+            boxes=np.zeros((0, 4)),
+            scores=np.zeros(0),
+            labels=np.zeros(0),
+            class_names=tuple(class_names),
+        )
+
+    @classmethod
+    def ground_truth(
+        cls, boxes, labels, class_names: Sequence[str] = (), crowd=None, areas=None, masks=None
+    ) -> Detections:
+        """Return annotated objects: scores are 1, the rest as the constructor has it."""
+        return cls(
+            boxes=boxes,
+            scores=np.ones(len(labels)),
+            labels=labels,
+            masks=masks,
+            class_names=tuple(class_names),
+            crowd=crowd,
+            areas=areas,
+        )
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def above(self, score: float) -> Detections:
+        """Return the objects whose score is at least `score`, in the same order."""
+        return self.take(self.scores >= score)
+
+    def take(self, which: np.ndarray) -> Detections:
+        """Return the objects at the indices, or where the mask is true, in that order.
+
+        Args:
+            which: (N,) int or (K,) bool.
+        """
+        return Detections(
+            boxes=self.boxes[which],
+            scores=self.scores[which],
+            labels=self.labels[which],
+            masks=None if self.masks is None else self.masks[which],
+            class_names=self.class_names,
+            crowd=None if self.crowd is None else self.crowd[which],
+            areas=None if self.areas is None else self.areas[which],
+        )
+
+    def name(self, label: int) -> str:
+        """Return the class name of a label, or the label itself where names are not known."""
+        return self.class_names[label] if self.class_names else str(label)
+
+    def to_coco(self, image_id: int | str) -> list[dict]:
+        """Return rows of a COCO results file; `category_id` is the label, 0..C-1.
+
+        Args:
+            image_id: what the picture is called in the annotation file.
+        Returns: a dict an object, ready for `json.dump`: image_id, category_id, score, bbox
+            [x, y, width, height] in pixels and, where there are masks, segmentation (an RLE).
+        """
+        rows = [
+            {"image_id": image_id, "category_id": label, "bbox": box, "score": score}
+            for label, box, score in zip(
+                self.labels.tolist(), xywh(self.boxes).tolist(), self.scores.tolist(), strict=True
+            )
+        ]
+        if self.masks is not None:
+            for row, rle in zip(rows, encode_masks(self.masks), strict=True):
+                row["segmentation"] = rle | {"counts": rle["counts"].decode("ascii")}
+        return rows
+
+
+def xywh(boxes: np.ndarray) -> np.ndarray:
+    """Turn (K, 4) xyxy into (K, 4) float64 x, y, width, height: pycocotools computes in float64."""
+    boxes = boxes.astype(np.float64)
+    return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+
+
+def encode_masks(masks: np.ndarray) -> list[dict]:
+    """Turn (K, h, w) bool into K run-length codes of pycocotools (`counts` is bytes)."""
+    from pycocotools import mask as mask_utils
+
+    return mask_utils.encode(np.asfortranarray(masks.transpose(1, 2, 0), dtype=np.uint8))
+
+
+def _frozen(values, dtype) -> np.ndarray:
+    array = np.array(values, dtype=dtype)  # a copy: freezing the caller's array would surprise
+    array.setflags(write=False)
+    return array
+
+
+def _check_count(name: str, shape: str, array: np.ndarray, *, ndim: int, count: int) -> None:
+    if array.ndim != ndim or len(array) != count:
+        raise ValueError(
+            f"{name} must be {shape} with K={count} as the boxes have it; got {array.shape}."
+        )
+
+
+def _check_labels(labels: np.ndarray, class_names: tuple[str, ...]) -> None:
+    if len(labels) and labels.min() < 0:
+        raise ValueError(
+            f"labels must be 0..C-1; got {labels.min()}. Did you leave the padding in?"
+        )
+    if class_names and len(labels) and labels.max() >= len(class_names):
+        raise ValueError(
+            f"labels must be below {len(class_names)}, one of {class_names}; got {labels.max()}. "
+            "Is the background still counted as a class?"
+        )

@@ -1,0 +1,142 @@
+"""What a training run tells the world: losses, speed, and detections on held-out pictures."""
+
+import time
+from pathlib import Path
+
+import keras
+from PIL import Image
+
+from zoo.draw import draw_detections
+from zoo.metrics import detection_metrics
+from zoo.pictures import read_picture
+
+
+class ReportProgress(keras.callbacks.Callback):
+    """Report losses and timings of steps and epochs.
+
+    Args:
+        report: called as report("step", ...) and report("epoch", ...).
+        batch_size: pictures a step.
+        steps_per_epoch: steps of a whole epoch.
+        start_step: steps done before this call of `fit`.
+        log_steps: steps between reports within an epoch.
+    """
+
+    def __init__(self, report, *, batch_size, steps_per_epoch, start_step, log_steps):
+        super().__init__()
+        self.report = report
+        self.batch_size = batch_size
+        self.steps_per_epoch = steps_per_epoch
+        self.step = start_step
+        self.log_steps = log_steps
+        self.step_seconds = 0.0
+        self.wait_seconds = 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        done = self.step % self.steps_per_epoch
+        self._loss_sum = done * float(self.model.get_metrics_result()["loss"]) if done else 0.0
+        self._window_start = self._last_end = time.monotonic()
+        self._window_steps = 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._begin = time.monotonic()
+        self.wait_seconds += self._begin - self._last_end
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step += 1
+        self._window_steps += 1
+        self._last_end = time.monotonic()
+        self.step_seconds += self._last_end - self._begin
+        # Keras gives the epoch's running mean; the difference of its sums is this step's own loss.
+        loss_sum = logs["loss"] * ((self.step - 1) % self.steps_per_epoch + 1)
+        step_loss, self._loss_sum = loss_sum - self._loss_sum, loss_sum
+        if self.step % self.log_steps == 0:
+            self._report_step(step_loss)
+
+    def on_epoch_end(self, epoch, logs=None):
+        metrics = {f"train/{name}": float(value) for name, value in logs.items()}
+        self.report("epoch", step=self.step, epoch=epoch + 1, metrics=metrics)
+
+    def _report_step(self, loss):
+        seconds = self._last_end - self._window_start
+        metrics = {
+            "train/step_loss": float(loss),
+            "train/learning_rate": float(self.model.optimizer.learning_rate),
+            "train/pictures_per_second": self._window_steps * self.batch_size / seconds,
+        }
+        epoch = (self.step - 1) // self.steps_per_epoch + 1
+        self.report("step", step=self.step, epoch=epoch, metrics=metrics)
+        self._window_start, self._window_steps = self._last_end, 0
+
+
+class EvaluateDetections(keras.callbacks.Callback):
+    """Score detections on held-out pictures every so many epochs and after the last.
+
+    Args:
+        report: called as report("evaluation", ...), and as report("sample", ...) a drawn picture.
+        ground_truth: a list of (image id, encoded picture, `Detections`).
+        batches: the same split as a dataset of training batches, for the losses and book metrics.
+        every_epochs: epochs between evaluations.
+        epochs: epochs of the whole run.
+        steps_per_epoch: steps of a whole epoch.
+        samples: folder for drawn pictures; reported paths are relative to its parent.
+        sample_count: pictures to draw, at most.
+    """
+
+    def __init__(
+        self,
+        report,
+        ground_truth,
+        batches,
+        *,
+        every_epochs,
+        epochs,
+        steps_per_epoch,
+        samples,
+        sample_count=4,
+    ):
+        super().__init__()
+        self.report = report
+        self.ground_truth = ground_truth
+        self.batches = batches
+        self.every_epochs = every_epochs
+        self.epochs = epochs
+        self.steps_per_epoch = steps_per_epoch
+        self.samples = Path(samples)
+        self.sample_count = sample_count
+
+    def on_epoch_end(self, epoch, logs=None):
+        done = epoch + 1
+        if done % self.every_epochs and done != self.epochs:
+            return
+        step = done * self.steps_per_epoch
+        predictions = self.model.detect([picture for _, picture, _ in self.ground_truth])
+        self._draw(predictions, step)
+        truths = [truth for _, _, truth in self.ground_truth]
+        metrics = scalar_metrics(detection_metrics(truths, predictions))
+        metrics |= self.model.evaluate(self.batches, verbose=0, return_dict=True)
+        metrics = {f"val/{name}": value for name, value in metrics.items()}
+        self.report("evaluation", step=step, epoch=done, metrics=metrics)
+
+    def _draw(self, predictions, step):
+        for (image_id, picture, truth), found in list(
+            zip(self.ground_truth, predictions, strict=True)
+        )[: self.sample_count]:
+            path = self.samples / f"{step:06d}-{Path(image_id).stem}.png"
+            drawn = draw_detections(
+                read_picture(picture), found, min_score=_SAMPLE_SCORE, ground_truth=truth
+            )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(drawn).save(path)
+            place = str(path.relative_to(self.samples.parent))
+            self.report("sample", step=step, image_id=image_id, path=place)
+
+
+# Below this a box on a sample picture is noise to the eye; the metrics use all of them.
+_SAMPLE_SCORE = 0.3
+
+
+def scalar_metrics(metrics) -> dict[str, float]:
+    """Flatten `detection_metrics`: AP per class becomes `ap_class/<name>`."""
+    flat = {name: value for name, value in metrics.items() if name != "ap_per_class"}
+    return flat | {f"ap_class/{name}": ap for name, ap in metrics["ap_per_class"].items()}
