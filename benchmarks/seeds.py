@@ -32,7 +32,7 @@ def train(config_path, backend, seed, folder):
     (run_dir / "config.yaml").write_text(dump_config(config))
     start = time.monotonic()
     command = [sys.executable, "-m", "flows.worker", "train", str(run_dir)]
-    environment = worker_environment(backend, config.precision)
+    environment = worker_environment(backend)
     with (run_dir / "worker.log").open("w") as log:
         subprocess.run(command, env=environment, cwd=ROOT, check=True, stdout=log, stderr=log)
     evaluation = last_event(read_journal(run_dir / "journal.jsonl"), "evaluation")

@@ -117,5 +117,11 @@ def _facts(summary: RunSummary) -> list[tuple[str, str]]:
         ("seconds", ", ".join(times)),
         ("run folder", summary.run_dir),
         ("MLflow", f"run {summary.mlflow_run_id} in {summary.tracking_uri}"),
-        ("try it", f"zoo predict {summary.model_uri} PICTURE"),
+        ("try it", f"zoo predict {_handle(summary)} PICTURE"),
     ]
+
+
+def _handle(summary: RunSummary) -> str:
+    """Return the name a user would remember: the champion's, else the version's."""
+    champion = "champion" in summary.aliases
+    return f"models:/{summary.name}@champion" if champion else summary.model_uri

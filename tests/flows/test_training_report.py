@@ -58,7 +58,6 @@ def test_unknown_events_are_passed_over(screen):
 
 
 def test_summary_shows_the_books_figures_beside_the_trivial_ones(tmp_path, capsys):
-    metrics = dict.fromkeys(("ap", "ap50", "ap75", "ar_100", "voc07_ap50"), 0.75)
     told = {
         "train/class_error": 0.00326,
         "train/box_mae": 0.00313,
@@ -67,26 +66,7 @@ def test_summary_shows_the_books_figures_beside_the_trivial_ones(tmp_path, capsy
     }
     event = {"seq": 0, "time": 0.0, "kind": "epoch", "step": 8, "epoch": 2, "metrics": told}
     (tmp_path / "journal.jsonl").write_text(json.dumps(event) + "\n")
-    show_summary(
-        RunSummary(
-            name="book",
-            run_dir=str(tmp_path),
-            backend="torch",
-            backend_reason="asked for",
-            precision="float32",
-            precision_reason="asked for",
-            metrics=metrics,
-            trivial=dict.fromkeys(metrics, 0.0),
-            verified_on="jax",
-            tracking_uri="sqlite:///x.db",
-            mlflow_run_id="1f",
-            version="3",
-            aliases=["challenger"],
-            promoted=False,
-            reasons=["ap50 0.75 is below 0.8"],
-            timings={"worker": 10.0, "total": 12.0},
-        )
-    )
+    show_summary(summary(tmp_path))
     out = capsys.readouterr().out
     rows = [[cell.strip() for cell in line.split("│")] for line in out.splitlines() if "│" in line]
     assert ["class_error (training)", "0.00326", "0.004"] in rows
@@ -94,3 +74,32 @@ def test_summary_shows_the_books_figures_beside_the_trivial_ones(tmp_path, capsy
     assert "models:/book/3, measured in a fresh process on jax" in out
     assert "gate         not promoted: ap50 0.75 is below 0.8" in out
     assert "seconds      total 12.0, worker 10.0" in out
+    assert "try it       zoo predict models:/book/3 PICTURE" in out
+
+
+def test_a_champion_is_called_by_its_alias(tmp_path, capsys):
+    show_summary(summary(tmp_path, aliases=["challenger", "champion"], promoted=True))
+    assert "zoo predict models:/book@champion PICTURE" in capsys.readouterr().out
+
+
+def summary(folder, **changes):
+    metrics = dict.fromkeys(("ap", "ap50", "ap75", "ar_100", "voc07_ap50"), 0.75)
+    values = {
+        "name": "book",
+        "run_dir": str(folder),
+        "backend": "torch",
+        "backend_reason": "asked for",
+        "precision": "float32",
+        "precision_reason": "asked for",
+        "metrics": metrics,
+        "trivial": dict.fromkeys(metrics, 0.0),
+        "verified_on": "jax",
+        "tracking_uri": "sqlite:///x.db",
+        "mlflow_run_id": "1f",
+        "version": "3",
+        "aliases": ["challenger"],
+        "promoted": False,
+        "reasons": ["ap50 0.75 is below 0.8"],
+        "timings": {"worker": 10.0, "total": 12.0},
+    }
+    return RunSummary(**values | changes)
