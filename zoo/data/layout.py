@@ -5,10 +5,17 @@ unchecked; whether a picture opens and a box makes sense is judged once, for all
 `zoo.data.index`. Readers stream: what they hold does not grow with the number of pictures.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
+
+PICTURE_SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .bmp .gif .tif .tiff .webp .ppm .pgm".split()
+)
+_SPLIT_NAMES = {"training": "train", "valid": "val", "validation": "val", "testing": "test"}
+_SHOWN = 60  # characters of a value in a message
 
 
 @dataclass(frozen=True)
@@ -16,7 +23,7 @@ class Defect:
     """Something in a data set that cannot be used as it is.
 
     Attributes:
-        kind: one word or a few with underscores, what counts are kept by: `degenerate_box`.
+        kind: a key of `zoo.data.defects.KINDS`, what counts are kept by: `degenerate_box`.
         file: the annotation file or the picture.
         line: 1-based line in `file`, where it has lines.
         message: what was expected, what came, and the remedy where one is likely.
@@ -26,6 +33,10 @@ class Defect:
     file: str
     line: int | None
     message: str
+
+    def __post_init__(self):
+        object.__setattr__(self, "file", printable(self.file))
+        object.__setattr__(self, "message", printable(self.message))
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
@@ -85,9 +96,41 @@ class Layout:
         class_names: in the order of the labels.
         splits: names of the splits.
         pictures: split -> its pictures in a fixed order, with defects where they are met.
+        roots: files and folders that hold all of it; the cache is rebuilt when one changes. Empty:
+            the path that was opened.
     """
 
     name: str
     class_names: tuple[str, ...]
     splits: tuple[str, ...]
     pictures: Callable[[str], Iterator[FoundPicture | Defect]]
+    roots: tuple[Path, ...] = ()
+
+
+def printable(text: str) -> str:
+    """Make a text one line that any terminal takes: what else is in it shows as an escape."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text.encode("utf-8", "backslashreplace").decode()
+    )
+
+
+def shown(value: object) -> str:
+    """Quote a value of an annotation for a message, the beginning of it where it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an int of 5,000 digits; a list in itself
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def split_name(text: str) -> str:
+    """Return what we call a split: train2017 and training are train, valid and validation val."""
+    name = re.sub(r"(?<=[a-z])_?(19|20)\d\d$", "", text, flags=re.IGNORECASE)
+    return _SPLIT_NAMES.get(name.lower(), name)
+
+
+def picture_id(inside: str) -> str:
+    """Return the id of a picture: its path below the pictures' folder, without the suffix."""
+    path = PurePosixPath(inside.replace("\\", "/"))
+    return str(path.with_suffix("")) if path.suffix.lower() in PICTURE_SUFFIXES else str(path)
