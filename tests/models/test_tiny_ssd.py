@@ -26,6 +26,16 @@ def test_at_256_pixels_it_has_the_books_5444_anchors_and_outputs():
     assert tuple(ops.reshape(outputs["box_deltas"], (2, -1)).shape) == (2, 21776)
 
 
+def test_anchor_sizes_and_ratios_are_options():
+    sizes = [[0.1], [0.2], [0.4], [0.6], [0.8]]
+    task = small_ssd(sizes=sizes, ratios=[1.0, 2.0])
+    # 64 pixels give 8x8, 4x4, 2x2, 1x1 and 1x1 cells; the first cell's square and wide anchors.
+    assert task.anchors.shape == (2 * (64 + 16 + 4 + 1 + 1), 4)
+    wide = np.array([-0.1, -0.05, 0.1, 0.05]) / np.sqrt(2)
+    wanted = 1 / 16 + np.array([[-0.05, -0.05, 0.05, 0.05], wide])
+    np.testing.assert_allclose(task.anchors[:2], wanted, atol=1e-6)
+
+
 @pytest.mark.parametrize("loss", [zoo.losses.AnchorMeanLoss(), zoo.losses.MultiBoxLoss()])
 def test_the_contract_of_a_task_holds(loss):
     task = small_ssd(class_names=["square", "disc"], loss=loss)
