@@ -19,7 +19,7 @@ from zoo.data.photographs import PHOTOGRAPHS, read_photograph
 
 SIZE = 256  # pixels, both sides
 JPEG_QUALITY = 93
-LENGTHS = (0.25, 0.5)  # longer side of the banana's box before anything hides it, of the picture's
+LENGTHS = (0.18, 0.39)  # longer side of the banana's box before anything hides it, of the picture's
 MOST_OTHERS = 1  # fruit behind the banana
 OCCLUDED = 0.2  # share of the pictures in which hiding a part of the banana is tried
 VISIBLE = (0.7, 0.95)  # share of the banana that stays visible then

@@ -20,7 +20,7 @@ from filelock import FileLock
 from zoo.data.banana_scenes import SIZE, Scene, encode_scene, paint_scene
 from zoo.data.source import RECORD_SPEC, Source
 
-GENERATOR_VERSION = "1.4.0"  # raise it with every change of what is painted
+GENERATOR_VERSION = "1.5.0"  # raise it with every change of what is painted
 TFRECORD_FRAMING = 16  # bytes around each record: its length and two checksums
 CLASS_NAMES = ("banana",)
 SPLITS = ("train", "val")
