@@ -27,6 +27,7 @@ def record(image_id="a", boxes=((0.0, 0.25, 0.5, 1.0),), labels=(1,), crowd=(Fal
         "area": np.full(len(boxes), 0.375, np.float32),
         "height": np.int32(100),
         "width": np.int32(200),
+        "masks": np.full(len(boxes), b"", object),
     }
 
 
@@ -99,6 +100,7 @@ def test_digest_ignores_order_and_sees_every_field():
         "area": np.array([0.3], np.float32),
         "height": np.int32(101),
         "width": np.int32(201),
+        "masks": np.array([b"02"], object),
     }
     digests = {in_memory([first | {k: v}, second]).digest("val") for k, v in changes.items()}
     assert digest not in digests

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from filelock import FileLock
 
 from zoo.data.banana_scenes import SIZE, Scene, encode_scene, paint_scene
+from zoo.data.cache import cache_folder, lock_folder
 from zoo.data.source import RECORD_SPEC, Source
 
 GENERATOR_VERSION = "1.5.0"  # raise it with every change of what is painted
@@ -98,15 +98,9 @@ def load_bananas(
             shuffle_files=False,
             read_config=read_config,
         )
-        return records.map(lambda record: {name: record[name] for name in RECORD_SPEC})
+        return records.map(_without_masks)
 
     return Source("bananas", CLASS_NAMES, SPLITS, read, plain=True)
-
-
-def cache_folder(data_dir: str | None = None) -> Path:
-    """The folder that holds what was prepared: the argument, ZOO_DATA_DIR or ~/.cache."""
-    default = Path.home() / ".cache" / "keras-vision-zoo"
-    return Path(data_dir or os.environ.get("ZOO_DATA_DIR") or default).expanduser().absolute()
 
 
 def _prepared(seed: int, sizes: dict[str, int], folder: Path) -> Bananas:
@@ -114,7 +108,7 @@ def _prepared(seed: int, sizes: dict[str, int], folder: Path) -> Bananas:
     builder = Bananas(seed=seed, sizes=sizes, data_dir=str(folder))
     if _is_complete(builder):
         return builder
-    with _lock(folder):
+    with lock_folder(folder, "bananas.lock"):
         builder = Bananas(seed=seed, sizes=sizes, data_dir=str(folder))
         if not _is_complete(builder):
             _clear(Path(builder.data_dir))
@@ -134,18 +128,6 @@ def _is_complete(builder: Bananas) -> bool:
     return True
 
 
-def _lock(folder: Path):
-    """Hold the cache folder's lock while in the context."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / "bananas.lock").acquire()
-    except OSError as error:
-        raise ValueError(
-            f"{folder}: the cache folder cannot be written ({error.strerror}). "
-            "Set ZOO_DATA_DIR to a folder that can."
-        ) from None
-
-
 def _clear(target: Path) -> None:
     """Remove a damaged set, and what a killed process left: TFDS renames its folder at the end."""
     for folder in (target, *target.parent.glob(f"incomplete.*_{target.name}")):
@@ -159,6 +141,12 @@ def _paint(builder: Bananas) -> None:
             try_download_gcs=False, compute_stats=tfds.download.ComputeStatsMode.SKIP
         )
     )
+
+
+def _without_masks(record: dict) -> dict:
+    """A record in the shape that all sources share: its objects have boxes only."""
+    record["masks"] = tf.fill(tf.shape(record["labels"]), b"")
+    return {name: record[name] for name in RECORD_SPEC}
 
 
 def _record(scene: Scene, image_id: str) -> dict:

@@ -6,13 +6,26 @@ unchecked; whether a picture opens and a box makes sense is judged once, for all
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 PICTURE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .bmp .gif .tif .tiff .webp .ppm .pgm".split()
+    (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".bmp",
+        ".gif",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".ppm",
+        ".pgm",
+    )
 )
 _SPLIT_NAMES = {"training": "train", "valid": "val", "validation": "val", "testing": "test"}
 _SHOWN = 60  # characters of a value in a message
@@ -128,6 +141,18 @@ def split_name(text: str) -> str:
     """Return what we call a split: train2017 and training are train, valid and validation val."""
     name = re.sub(r"(?<=[a-z])_?(19|20)\d\d$", "", text, flags=re.IGNORECASE)
     return _SPLIT_NAMES.get(name.lower(), name)
+
+
+def split_names(texts: Iterable[str]) -> dict[str, str]:
+    """Return {our name: theirs} of splits, train, val and test first; theirs where ours meet."""
+    texts = sorted(texts)
+    ours = [split_name(text) for text in texts]
+    found = {
+        name if ours.count(name) == 1 else text: text
+        for name, text in zip(ours, texts, strict=True)
+    }
+    first = [name for name in ("train", "val", "test") if name in found]
+    return {name: found[name] for name in dict.fromkeys([*first, *found])}
 
 
 def picture_id(inside: str) -> str:

@@ -149,9 +149,18 @@ def _check_options(augment, batch_size: int, start_step: int) -> None:
 
 def _check_box_counts(source: Source, split: str, limit: int | None, max_boxes: int) -> None:
     found = source.inspect(split)
-    for image_id, count in list(zip(found.image_ids, found.box_counts, strict=True))[:limit]:
-        if count > max_boxes:
-            raise ValueError(
-                f"max_boxes must be at least the boxes of every picture; got {max_boxes}, but "
-                f"{source.name}@{split} picture {image_id} has {count}. Raise data.max_boxes."
-            )
+    image_id, count = found.most_boxes_in, found.most_boxes
+    if count > max_boxes and limit is not None:  # perhaps of a picture beyond the limit
+        image_id, count = _most_boxes(source.entries(split, limit))
+    if count > max_boxes:
+        raise ValueError(
+            f"max_boxes must be at least the boxes of every picture; got {max_boxes}, but "
+            f"{source.name}@{split} picture {image_id} has {count}. Raise data.max_boxes."
+        )
+
+
+def _most_boxes(records) -> tuple[str, int]:
+    """(image_id, number of boxes) of the record that has most."""
+    counts = records.map(lambda record: (record["image_id"], tf.size(record["labels"])))
+    image_id, count = max(counts.as_numpy_iterator(), key=lambda pair: pair[1])
+    return image_id.decode(), int(count)

@@ -24,14 +24,14 @@ def streamed_samples(source: Source, split: str, converter, max_boxes: int, limi
     def to_sample(index, record):
         return {"index": index, "image": record["image"], **_padded(record, max_boxes)}
 
-    samples = source.records(split, limit).enumerate().map(to_sample)
+    samples = source.entries(split, limit).enumerate().map(to_sample)
     return samples, _decoder(source, converter)
 
 
 def cached_samples(source: Source, split: str, converter, max_boxes: int, limit: int | None):
     """Decode all pictures now and hold them in memory; returns what `streamed_samples` does."""
     samples, load = streamed_samples(source, split, converter, max_boxes, limit)
-    size = len(source.inspect(split).image_ids[:limit])
+    size = source.size(split) if limit is None else min(source.size(split), limit)
     decoded = samples.map(load, num_parallel_calls=PARALLEL_DECODES).batch(size)
     pixels, boxes, labels = decoded.get_single_element()
 
@@ -75,6 +75,7 @@ def _decoder(source: Source, converter):
         return pixels, sample["boxes"]
 
     def load(sample):
+        sample = sample | {"image": source.load_picture(sample["image"])}
         ready = source.plain & tf.reduce_all(sample["size"] == [height, width])
         pixels, boxes = tf.cond(
             ready, lambda: through_tensorflow(sample), lambda: through_pillow(sample)

@@ -8,16 +8,20 @@ A record is a dict of tensors:
     labels    (n,) int32, 0..C-1
     crowd     (n,) bool, the box covers a group that is not counted
     area      (n,) float32, fraction of the picture's area
+    masks     (n,) string, COCO's compressed run lengths at (height, width); empty where there is
+              no mask
     height, width  () int32, pixels
 """
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
 
+from zoo.data.inspection import Inspection, inspect_records
+from zoo.data.layout import Defect
+from zoo.data.masks import decode_mask
 from zoo.results import Detections
 
 RECORD_SPEC = {
@@ -29,16 +33,8 @@ RECORD_SPEC = {
     "area": tf.TensorSpec((None,), tf.float32),
     "height": tf.TensorSpec((), tf.int32),
     "width": tf.TensorSpec((), tf.int32),
+    "masks": tf.TensorSpec((None,), tf.string),
 }
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """What one pass over a split tells: ids and box counts in stored order, and the digest."""
-
-    image_ids: tuple[str, ...]
-    box_counts: tuple[int, ...]
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -46,12 +42,16 @@ class Source:
     """A data set.
 
     Attributes:
-        name: what `load_source` calls it.
+        name: what `load_source` calls it, or FORMAT:PATH.
         class_names: C names; a label is an index into them.
         splits: names of the splits.
-        read: split -> tf.data.Dataset of records, always in the same order.
+        read: split -> tf.data.Dataset of records, always in the same order. Where there is a
+            `fetch`, their `image` is a handle of the picture.
         plain: every picture is an 8-bit RGB JPEG without an orientation tag, so that TensorFlow's
             decoder gives the pixels that `read_picture` gives.
+        fetch: handle () string -> encoded picture () string; None: `read` gives the picture.
+        inspect_split: tells what a split holds without reading its pictures, where that is known.
+        read_defects: split -> every defect of it.
     """
 
     name: str
@@ -59,78 +59,92 @@ class Source:
     splits: tuple[str, ...]
     read: Callable[[str], tf.data.Dataset]
     plain: bool = False
+    fetch: Callable[[tf.Tensor], tf.Tensor] | None = None
+    inspect_split: Callable[[str], Inspection] | None = None
+    read_defects: Callable[[str], Iterator[Defect]] | None = None
     _inspections: dict[str, Inspection] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     def records(self, split: str, limit: int | None = None) -> tf.data.Dataset:
         """Records of a split in stored order, the first `limit` of them if given."""
+        entries = self.entries(split, limit)
+        if self.fetch is None:
+            return entries
+        return entries.map(lambda entry: entry | {"image": self.fetch(entry["image"])})
+
+    def entries(self, split: str, limit: int | None = None) -> tf.data.Dataset:
+        """Records whose `image` is what `load_picture` takes: small, where pictures are files."""
         self._check_split(split)
         if limit is not None and limit < 1:
             raise ValueError(f"limit must be a number of records >= 1; got {limit}.")
-        records = self.read(split)
-        return records if limit is None else records.take(limit)
+        entries = self.read(split)
+        return entries if limit is None else entries.take(limit)
+
+    def load_picture(self, image: tf.Tensor) -> tf.Tensor:
+        """The encoded picture () string of an entry's `image` () string."""
+        return image if self.fetch is None else self.fetch(image)
 
     def size(self, split: str) -> int:
         """Number of records in a split."""
-        return len(self.inspect(split).image_ids)
+        return self.inspect(split).size
 
     def digest(self, split: str) -> str:
-        """sha256 (hex) over all that the records of a split hold, whatever their order."""
+        """64 hex digits over all that the records of a split hold, whatever their order."""
         return self.inspect(split).digest
 
+    def skipped(self, split: str) -> Mapping[str, int]:
+        """Kind of defect -> how often it was met; `zoo.data.defects` says what came of each."""
+        return self.inspect(split).defects
+
+    def defects(self, split: str) -> Iterator[Defect]:
+        """Every defect of a split, in the order they were met."""
+        self._check_split(split)
+        return iter(()) if self.read_defects is None else self.read_defects(split)
+
     def inspect(self, split: str) -> Inspection:
-        """Read a split once and remember what it holds."""
+        """What a split holds; read once where nobody knows."""
+        self._check_split(split)
         if split not in self._inspections:
-            self._inspections[split] = _inspect(self.records(split).as_numpy_iterator())
+            told = self.inspect_split or self._read_through
+            self._inspections[split] = told(split)
         return self._inspections[split]
 
     def ground_truth(
-        self, split: str, limit: int | None = None
+        self, split: str, limit: int | None = None, *, masks: bool = False
     ) -> list[tuple[str, bytes, Detections]]:
-        """The split as (image_id, encoded picture, boxes in pixels), in stored order."""
+        """The split as (image_id, encoded picture, objects in pixels), in stored order.
+
+        Args:
+            limit: take the first N records only.
+            masks: give the objects' masks too, (K, height, width) bool a picture, where it has any.
+        """
         records = self.records(split, limit).as_numpy_iterator()
         return [
-            (record["image_id"].decode(), record["image"], self._detections(record))
+            (record["image_id"].decode(), record["image"], self._detections(record, masks=masks))
             for record in records
         ]
 
-    def _detections(self, record: dict) -> Detections:
+    def _detections(self, record: dict, *, masks: bool) -> Detections:
         height, width = int(record["height"]), int(record["width"])
+        dense = masks and any(record["masks"])
         return Detections.ground_truth(
             record["boxes"] * np.array([width, height] * 2, np.float32),
             record["labels"],
             class_names=self.class_names,
             crowd=record["crowd"],
             areas=record["area"] * np.float32(height * width),
+            masks=_dense(record["masks"], (height, width)) if dense else None,
         )
+
+    def _read_through(self, split: str) -> Inspection:
+        return inspect_records(self.records(split).as_numpy_iterator())
 
     def _check_split(self, split: str) -> None:
         if split not in self.splits:
             raise ValueError(f"{self.name} has the splits {', '.join(self.splits)}; got {split!r}.")
 
 
-def _inspect(records: Iterator[dict]) -> Inspection:
-    fingerprints, image_ids, box_counts = [], [], []
-    for record in records:
-        image_ids.append(record["image_id"].decode())
-        box_counts.append(len(record["labels"]))
-        fingerprints.append(_fingerprint(record))
-    digest = hashlib.sha256(b"".join(sorted(fingerprints))).hexdigest()
-    return Inspection(tuple(image_ids), tuple(box_counts), digest)
-
-
-def _fingerprint(record: dict) -> bytes:
-    """sha256 over a record, every part preceded by its name and length."""
-    sha = hashlib.sha256()
-    for name in sorted(RECORD_SPEC):
-        value = record[name]
-        content = value if isinstance(value, bytes) else _little_endian(value)
-        sha.update(f"{name}:{len(content)}:".encode())
-        sha.update(content)
-    return sha.digest()
-
-
-def _little_endian(value) -> bytes:
-    array = np.asarray(value)
-    return array.astype(array.dtype.newbyteorder("<")).tobytes()
+def _dense(masks: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(n, height, width) bool of compressed masks; an object without one has none of its pixels."""
+    return np.stack([decode_mask(counts, size) for counts in masks])

@@ -1,12 +1,40 @@
 """The data sets by name, and the SPEC strings that name one on a command line."""
 
 import difflib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from zoo.data.bananas import load_bananas
+from zoo.data.book_csv import open_csv
+from zoo.data.book_sets import BananaDetection, Hotdog, load_book_set
+from zoo.data.class_folders import open_folder
+from zoo.data.coco import open_coco
+from zoo.data.indexed import open_indexed
+from zoo.data.layout import Layout
 from zoo.data.source import Source
+from zoo.data.tfds_names import open_tfds
+from zoo.data.voc import open_voc
+from zoo.data.yolo import open_yolo
 
-SOURCES: dict[str, Callable[..., Source]] = {"bananas": load_bananas}
+GENERATED: Mapping[str, Callable[..., Source]] = {"bananas": load_bananas}
+BOOK_SETS: Mapping[str, Callable[..., Source]] = {
+    "banana_detection": partial(load_book_set, BananaDetection),
+    "hotdog": partial(load_book_set, Hotdog),
+}
+FORMATS: Mapping[str, Callable[..., Layout]] = {
+    "coco": open_coco,
+    "csv": open_csv,
+    "folder": open_folder,
+    "tfds": open_tfds,
+    "voc": open_voc,
+    "yolo": open_yolo,
+}
+SOURCES: dict[str, Callable[..., Source]] = {
+    **GENERATED,
+    **BOOK_SETS,
+    **{name: partial(open_indexed, name, opener) for name, opener in FORMATS.items()},
+}
 
 
 def list_sources() -> list[str]:
@@ -14,35 +42,82 @@ def list_sources() -> list[str]:
     return sorted(SOURCES)
 
 
-def load_source(name: str, **options) -> Source:
+def load_source(
+    name: str,
+    *,
+    path: str | os.PathLike | None = None,
+    on_defect: str = "stop",
+    progress: Callable[[str, int], None] | None = None,
+    **options,
+) -> Source:
     """Open a data set, preparing it first where that has not been done on this machine.
 
     Args:
-        name: one of `list_sources()`.
-        **options: the source's own; bananas: seed, train_size, val_size, data_dir.
-    Raises: ValueError if there is no such source.
+        name: one of `list_sources()`: a format, or a data set that is made here.
+        path: of a format's data set.
+        on_defect: what to do where a format's data set has defects: `stop`, or `skip` and count.
+        progress: called with what is read, and how many pictures of it so far.
+        **options: the source's own; bananas: seed, train_size, val_size, data_dir; voc:
+            class_names.
+    Raises: ValueError: there is no such source, or the path does not fit it.
     """
-    if name not in SOURCES:
-        near = difflib.get_close_matches(name, SOURCES, n=3)
-        hint = f"Did you mean {' or '.join(near)}?" if near else "Is it spelt right?"
-        raise ValueError(
-            f"data source must be one of {', '.join(list_sources())}; got {name!r}. {hint}"
-        )
+    _check_name(name)
+    told = {"on_defect": on_defect, "progress": progress}
+    if name in FORMATS:
+        if path is None:
+            raise ValueError(
+                f"data {name} needs a path, as in data: {{name: {name}, path: DIR}} "
+                f"or {name}:DIR@SPLIT."
+            )
+        return SOURCES[name](path, **told, **options)
+    if path is not None:
+        raise ValueError(f"data {name} has no path; got {os.fspath(path)!r}. Leave it out.")
+    if name in BOOK_SETS:
+        options |= told
     return SOURCES[name](**options)
 
 
-def parse_spec(spec: str) -> tuple[Source, str | None]:
-    """Open the data set a SPEC names: `bananas` or `bananas@val`.
+def parse_spec(spec: str, **options) -> tuple[Source, str | None]:
+    """Open the data set a SPEC names: `bananas`, `bananas@val` or `voc:DIR@val`.
 
+    The split is what follows the last @; a path may hold @, : and blanks itself.
+
+    Args:
+        spec: NAME[@SPLIT] or FORMAT:PATH[@SPLIT].
+        **options: of `load_source`.
     Returns: the source, and the split after the @ or None.
-    Raises: ValueError if the source or the split is unknown.
+    Raises: ValueError: the source or the split is unknown.
     """
-    name, at, split = spec.partition("@")
-    source = load_source(name)
-    if not at:
-        return source, None
-    if split not in source.splits:
+    name, colon, rest = spec.partition(":")
+    if colon:
+        path, split = _split_path(rest)
+        source = load_source(name, path=path, **options)
+    else:
+        name, at, after = spec.partition("@")
+        split = after if at else None
+        source = load_source(name, **options)
+    if split is not None and split not in source.splits:
         raise ValueError(
-            f"{name} has the splits {', '.join(source.splits)}; got {split!r} in {spec!r}."
+            f"{source.name} has the splits {', '.join(source.splits)}; got {split!r} in {spec!r}."
         )
     return source, split
+
+
+def _split_path(rest: str) -> tuple[str, str | None]:
+    """(path, split) of PATH@SPLIT; a file whose own name has the @ is no split."""
+    path, at, split = rest.rpartition("@")
+    if not at or os.sep in split:
+        return rest, None
+    if os.path.exists(rest) and not os.path.exists(path):
+        return rest, None
+    return path, split
+
+
+def _check_name(name: str) -> None:
+    if name in SOURCES:
+        return
+    near = difflib.get_close_matches(name, SOURCES, n=3)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "Is it spelt right?"
+    raise ValueError(
+        f"data source must be one of {', '.join(list_sources())}; got {name!r}. {hint}"
+    )
