@@ -1,9 +1,10 @@
-"""Final AP of one config on every backend over several seeds: do the backends train alike?
+"""Final AP of one config over several seeds: do the backends train alike, and bfloat16 as float32?
 
     python benchmarks/seeds.py [--config configs/tiny_ssd_reduced.yaml] [--seeds 3]
 
 Every run is a worker process of its own. Initial weights differ between backends, whose random
-generators do, so the question is whether the means differ by more than the seeds scatter. Prints a
+generators do, so the question is whether the means differ by more than the seeds scatter. torch
+runs in mixed_bfloat16 too where the processor has it: `precision: auto` takes it there. Prints a
 table and appends a JSON line a run to benchmarks/results/seeds.jsonl.
 """
 
@@ -18,16 +19,25 @@ from pathlib import Path
 
 from flows.config import dump_config, load_config, resolve_config
 from flows.journal import last_event, read_journal
-from flows.runtime import installed_backends, worker_environment
+from flows.runtime import bfloat16_support, installed_backends, worker_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "seeds.jsonl"
 
 
-def train(config_path, backend, seed, folder):
+def contenders():
+    """Return (backend, precision) of all that are compared here."""
+    rows = [(backend, "float32") for backend in installed_backends()]
+    if ("torch", "float32") in rows and bfloat16_support()[0]:
+        rows.append(("torch", "mixed_bfloat16"))
+    return rows
+
+
+def train(config_path, backend, precision, seed, folder):
     """Train one run in a worker process; return its last validation metrics and the seconds."""
-    config = resolve_config(load_config(config_path, [f"train.seed={seed}"], backend))
-    run_dir = Path(folder) / f"{backend}-{seed}"
+    overrides = [f"train.seed={seed}", f"precision={precision}"]
+    config = resolve_config(load_config(config_path, overrides, backend))
+    run_dir = Path(folder) / f"{backend}-{precision}-{seed}"
     run_dir.mkdir()
     (run_dir / "config.yaml").write_text(dump_config(config))
     start = time.monotonic()
@@ -45,17 +55,19 @@ def main():
     parser.add_argument("--config", default="configs/tiny_ssd_reduced.yaml")
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
-    print(f"{'backend':12} {'AP50 mean':>9} {'sd':>6} {'AP mean':>9} {'sd':>6} {'s a run':>8}")
+    print(f"{'':26} {'AP50 mean':>9} {'sd':>6} {'AP mean':>9} {'sd':>6} {'s a run':>8}")
     with tempfile.TemporaryDirectory() as folder, RESULTS.open("a") as results:
-        for backend in installed_backends():
+        for backend, precision in contenders():
             rows = []
             for seed in range(args.seeds):
-                metrics, seconds = train(ROOT / args.config, backend, seed, folder)
+                metrics, seconds = train(ROOT / args.config, backend, precision, seed, folder)
                 row = {"ap50": metrics["val/ap50"], "ap": metrics["val/ap"], "seconds": seconds}
                 rows.append(row)
-                row = {"config": args.config, "backend": backend, "seed": seed} | row
-                results.write(json.dumps(row | {"time": time.strftime("%F")}) + "\n")
-            print(f"{backend:12} {_spread(rows, 'ap50')} {_spread(rows, 'ap')} {_mean(rows):8.0f}")
+                about = {"config": args.config, "backend": backend, "precision": precision}
+                row = about | {"seed": seed, "time": time.strftime("%F")} | row
+                results.write(json.dumps(row) + "\n")
+            title = f"{backend}, {precision}"
+            print(f"{title:26} {_spread(rows, 'ap50')} {_spread(rows, 'ap')} {_mean(rows):8.0f}")
 
 
 def _spread(rows, name):
