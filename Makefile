@@ -8,7 +8,8 @@ INSTALLED := $(VENV)/.installed
 DEMO := configs/tiny_ssd_bananas.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-tensorflow test-torch test-jax check format clean
+.PHONY: help install demo test test-all test-tensorflow test-torch test-jax check docs docs-serve \
+	format clean
 
 help:                ## list what can be made
 	@grep -E '^[a-z-]+: .*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -45,16 +46,25 @@ test-all: test       ## run the slow tests too
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -m "slow and not any_backend"
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "slow and not any_backend"
 
-check: $(INSTALLED)  ## lint, formatting, types, import rules
+check: $(INSTALLED)  ## lint, formatting, types, import rules, pages
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(MAKE) docs
+
+docs docs-serve: export NO_MKDOCS_2_WARNING = 1  # pyproject.toml keeps to mkdocs 1
+
+docs: $(INSTALLED)   ## build the pages into site/; a broken link is an error
+	$(BIN)/mkdocs build --strict --quiet
+
+docs-serve: $(INSTALLED)  ## show the pages on http://127.0.0.1:8000 while you write them
+	$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
 
 format: $(INSTALLED) ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean:               ## remove caches and build products; .venv, data and mlruns stay
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
