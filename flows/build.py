@@ -9,8 +9,7 @@ from zoo.training import build_optimizer
 
 def build_source(config: Config):
     """Return the data source; its class names must be as many as the model has classes."""
-    options = {} if config.data.path is None else {"path": config.data.path}
-    source = load_source(config.data.name, **options)
+    source = load_source(config.data.name, path=config.data.path, on_defect=config.data.on_defect)
     if len(source.class_names) != config.model.num_classes:
         raise UserError(
             f"model.num_classes must be {len(source.class_names)}, the classes of data "
@@ -46,7 +45,7 @@ def build_stream(config: Config, source, task):
             epochs=config.train.epochs,
             seed=config.train.seed,
             start_step=start_step,
-            augment=config.data.augment,
+            augment=config.data.model_dump()["augment"],
             **_batching(config),
         )
 

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from flows import config_errors
+from flows.config_augment import Augment, pictures_taken
 from flows.config_errors import ConfigError, Document
 from flows.runtime import choose_backend, choose_precision
 
@@ -76,17 +77,19 @@ class Model(_Section):
 
 
 class Data(_Section):
-    """Which data, and how the network sees them; `image_size` is its input, square."""
+    """Which data, and how the network sees them; `image_size` is its input, square.
+
+    `on_defect`: refuse a split in which something would have to be left out, or leave it out.
+    """
 
     name: Annotated[str, Field(min_length=1)]
     path: str | None = None
+    on_defect: Literal["stop", "skip"] = "stop"
     image_size: Annotated[int, Field(ge=32, le=4096)]
     max_boxes: Annotated[int, Field(ge=1, le=1000)]
     batch_size: Annotated[int, Field(ge=1)]
     limit: Annotated[int, Field(ge=1)] | None = None
-    augment: Annotated[
-        tuple[Literal["flip"], ...], BeforeValidator(lambda v: tuple(v) if type(v) is list else v)
-    ] = ()
+    augment: Augment = ()
     cache: bool = False
 
     @model_validator(mode="after")
@@ -95,6 +98,16 @@ class Data(_Section):
             raise ValueError(
                 f"limit must be at least batch_size = {self.batch_size}, or no batch is full; "
                 f"got {self.limit}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_batch_to_mix(self) -> "Data":
+        pictures, name = pictures_taken(self.augment)
+        if self.batch_size < pictures:
+            raise ValueError(
+                f"batch_size must be at least {pictures}, the pictures of a batch that {name} "
+                f"mixes; got {self.batch_size}"
             )
         return self
 

@@ -158,6 +158,8 @@ def _walk(loc: Loc, root: type[BaseModel]) -> tuple[Loc, list[str]]:
             choices = {None: choices[str(part)]}
             continue
         clean.append(part)
+        if isinstance(part, int):  # of a list, whose models are known already
+            continue
         model = choices.get(None)
         siblings = list(model.model_fields) if model else []
         field = model.model_fields.get(str(part)) if model else None
@@ -169,19 +171,19 @@ def _models(annotation: Any) -> dict[str | None, type[BaseModel]]:
     """Return the models in an annotation: {None: model}, or {tag: model} for a union."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return {None: annotation}
-    if typing.get_origin(annotation) is typing.Annotated:
+    if typing.get_origin(annotation) in (typing.Annotated, tuple):
         return _models(typing.get_args(annotation)[0])
     if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
         return {}
     found = [m for arg in typing.get_args(annotation) for m in _models(arg).values()]
     if len(found) == 1:
         return {None: found[0]}
-    return {_tag(model): model for model in found}
+    return {tag: model for model in found for tag in _tags(model)}
 
 
-def _tag(model: type[BaseModel]) -> str:
+def _tags(model: type[BaseModel]) -> tuple[str, ...]:
     return next(
-        typing.get_args(field.annotation)[0]
+        typing.get_args(field.annotation)
         for field in model.model_fields.values()
         if typing.get_origin(field.annotation) is Literal
     )

@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from tests.data.test_sources import in_memory, record
 from zoo.data import build_pipeline, steps_per_epoch
-from zoo.data.augment import flip
 from zoo.layers.image_converter import ImageConverter
 from zoo.pictures import read_picture
 
@@ -144,18 +143,6 @@ def test_flips_half_of_the_pictures_anew_each_epoch(bananas):
                 assert (theirs[1:] == 0).all()
 
 
-def test_flipping_twice_is_the_identity():
-    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
-    boxes, labels = tf.constant([[0.25, 0.0, 0.5, 1.0], [0.0] * 4]), tf.constant([3, -1])
-    seeds = [(0, number) for number in range(20)]
-    moved = [s for s in seeds if (flip(pixels, boxes, labels, s)[0].numpy() != pixels).any()]
-    once = flip(pixels, boxes, labels, moved[0])
-    twice = flip(*once, moved[0])
-    assert (once[0].numpy() == pixels[:, ::-1]).all()
-    for result, original in zip(twice, (pixels, boxes, labels), strict=True):
-        np.testing.assert_array_equal(result, original)
-
-
 def test_picture_with_too_many_boxes_is_named():
     crowded = record("street", boxes=[[0, 0, 1, 1]] * 5, labels=[0] * 5, crowd=[False] * 5)
     source = in_memory([record("field"), crowded])
@@ -168,7 +155,8 @@ def test_picture_with_too_many_boxes_is_named():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"augment": ["flop"]}, "augment must name some of flip; got flop"),
+        ({"augment": ["flop"]}, "augment must name some of light, .*; got flop. Did you mean flip"),
+        ({"augment": "strong", "batch_size": 3}, "at least 4, .* mosaic mixes; got 3"),
         ({"batch_size": 0}, "batch_size must be at least 1; got 0"),
         ({"batch_size": 23}, "batch_size must be at most the 22 records of bananas@train; got 23"),
         ({"start_step": -1}, "start_step must not be negative; got -1"),

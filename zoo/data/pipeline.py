@@ -8,7 +8,8 @@ from shuffling whole blocks of samples; entering it in the middle decodes no pic
 
 import tensorflow as tf
 
-from zoo.data.augment import AUGMENTATIONS
+from zoo.data.augment import Step, build_steps
+from zoo.data.augment.stream import augmented
 from zoo.data.samples import PARALLEL_DECODES, cached_samples, streamed_samples
 from zoo.data.source import Source
 
@@ -54,25 +55,18 @@ def build_pipeline(
         seed: of the order and the augmentation.
         start_step: training: the global step (of `epochs` times `steps_per_epoch`) to begin at.
         limit: take the first N records of the split only.
-        augment: names of augmentations to apply in training: flip.
+        augment: what changes the pictures in training, as `build_steps` takes it: "ssd", or
+            ["flip", {"name": "random_resized_crop", "scale": [0.5, 1.0]}].
         cache: hold the decoded pictures in memory, H * W * 3 bytes each.
     Returns: dataset of (images (B, H, W, 3) uint8, {"boxes": (B, M, 4) float32 fractions of the
         network's input, "labels": (B, M) int32}).
     Raises: ValueError if a picture has more boxes than `max_boxes`, or an option is out of range.
     """
-    _check_options(augment, batch_size, start_step)
+    steps = build_steps(augment)
+    _check_options(steps, batch_size, start_step)
     _check_box_counts(source, split, limit, max_boxes)
     prepare = cached_samples if cache else streamed_samples
     samples, load = prepare(source, split, converter, max_boxes, limit)
-    steps = tuple(AUGMENTATIONS[name] for name in augment) if training else ()
-
-    def finish(sample, epoch):
-        pixels, boxes, labels = load(sample)
-        for number, step in enumerate(steps):
-            step_seed = _fold((seed, AUGMENTING), epoch, sample["index"], number)
-            pixels, boxes, labels = step(pixels, boxes, labels, step_seed)
-        return pixels, {"boxes": boxes, "labels": labels}
-
     if training:
         per_epoch = steps_per_epoch(source, split, batch_size, limit)
         samples = _epochs(
@@ -80,10 +74,28 @@ def build_pipeline(
         )
     else:
         samples = samples.map(lambda sample: (sample, tf.constant(0, tf.int64)))
-    batches = samples.map(finish, num_parallel_calls=PARALLEL_DECODES).batch(
-        batch_size, drop_remainder=training
+    loaded = samples.map(
+        lambda sample, epoch: (_loaded(load, sample), {"epoch": epoch, "index": sample["index"]}),
+        num_parallel_calls=PARALLEL_DECODES,
     )
+    finished = augmented(
+        loaded,
+        steps if training else (),
+        lambda *numbers: _fold((seed, AUGMENTING), *numbers),
+        batch_size=batch_size,
+        parallel=PARALLEL_DECODES,
+    )
+    batches = finished.batch(batch_size, drop_remainder=training).map(_inputs_and_targets)
     return batches.prefetch(PREFETCHED_BATCHES).with_options(_options())
+
+
+def _loaded(load, sample) -> dict:
+    pixels, boxes, labels = load(sample)
+    return {"images": pixels, "boxes": boxes, "labels": labels}
+
+
+def _inputs_and_targets(batch):
+    return batch["images"], {name: batch[name] for name in batch if name != "images"}
 
 
 def _options() -> tf.data.Options:
@@ -135,12 +147,13 @@ def _size(source: Source, split: str, limit: int | None) -> int:
     return size if limit is None else min(size, limit)
 
 
-def _check_options(augment, batch_size: int, start_step: int) -> None:
-    unknown = [name for name in augment if name not in AUGMENTATIONS]
-    if unknown:
-        raise ValueError(
-            f"augment must name some of {', '.join(AUGMENTATIONS)}; got {', '.join(unknown)}."
-        )
+def _check_options(steps: tuple[Step, ...], batch_size: int, start_step: int) -> None:
+    for step in steps:
+        if step.pictures > batch_size:
+            raise ValueError(
+                f"batch_size must be at least {step.pictures}, the pictures of a batch that "
+                f"{step.name} mixes; got {batch_size}."
+            )
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
     if start_step < 0:
