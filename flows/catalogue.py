@@ -4,6 +4,7 @@ Only a process that has imported Keras knows the names, which takes seconds; so 
 once and kept in the user's cache until a file of zoo changes.
 """
 
+import difflib
 import hashlib
 import json
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from flows.config import Config, ConfigError, load_config
 from flows.console import waiting
-from flows.runtime import choose_backend, worker_environment
+from flows.runtime import UserError, choose_backend, worker_environment
 
 _QUESTION = """
 from flows.runtime import prepare_process
@@ -25,7 +26,7 @@ print(json.dumps({"presets": zoo.list_presets(), "data": zoo.data.list_sources()
 
 def names() -> dict[str, list[str]]:
     """Return the names of zoo: {"presets": [...], "data": [...]}."""
-    kept = _cache_folder() / f"names-{_fingerprint()}.json"
+    kept = _kept()
     if kept.exists():
         return json.loads(kept.read_text())
     backend, _ = choose_backend("auto")
@@ -45,6 +46,22 @@ def names() -> dict[str, list[str]]:
     return found
 
 
+def check_preset(config: Config) -> None:
+    """Raise UserError on a preset that is known not to exist: before a worker has been started.
+
+    Where the names are not in the cache this asks nobody, and the worker finds out.
+    """
+    kept = _kept()
+    if not kept.exists():
+        return
+    presets = json.loads(kept.read_text())["presets"]
+    preset = config.model.preset
+    if preset not in presets:
+        near = difflib.get_close_matches(preset, presets, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(presets)}"
+        raise UserError(f"model.preset: {preset!r} is none; {hint}")
+
+
 def configs(folder: Path) -> list[tuple[Path, Config | ConfigError]]:
     """Return the configs of a folder by name, each read or with what is wrong with it."""
     found: list[tuple[Path, Config | ConfigError]] = []
@@ -54,6 +71,10 @@ def configs(folder: Path) -> list[tuple[Path, Config | ConfigError]]:
         except ConfigError as error:
             found.append((path, error))
     return found
+
+
+def _kept() -> Path:
+    return _cache_folder() / f"names-{_fingerprint()}.json"
 
 
 def _cache_folder() -> Path:

@@ -14,6 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
+from flows import cli_data
+
 app = typer.Typer(
     name="zoo",
     help="Train, evaluate and use computer-vision models on Keras 3.",
@@ -21,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(cli_data.app, name="data")
 _HOME = Path("mlruns")
 
 Model = Annotated[
@@ -29,6 +32,8 @@ Model = Annotated[
 Backend = Annotated[
     str | None, typer.Option(help="tensorflow, jax, torch or auto.", show_default="auto")
 ]
+Pool = Annotated[str, typer.Option(help="The work pool that runs wait in.")]
+PrefectFile = Annotated[Path, typer.Option(metavar="FILE", help="Where deployments are described.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine, nothing else.")]
 
 
@@ -108,6 +113,9 @@ def evaluate(
     ] = None,
     metric: Annotated[str, typer.Option(help="What --against goes by.")] = "ap50",
     backend: Backend = None,
+    on_defect: Annotated[
+        str, typer.Option(metavar="stop|skip", help="What to do where the data have defects.")
+    ] = "stop",
     limit: Annotated[int | None, typer.Option(min=1, help="Take so many pictures only.")] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the scores here, JSON.")] = None,
     predictions: Annotated[
@@ -122,6 +130,7 @@ def evaluate(
     from flows.worker_process import run_verb
 
     arguments = [str(resolve_model(model)), "--data", data, "--metric", metric]
+    arguments += ["--on-defect", on_defect]
     if against is not None:
         arguments += ["--against", str(resolve_model(against))]
     if limit is not None:
@@ -167,6 +176,30 @@ def predict(
     if outcome.mistakes:
         fail("\n".join(outcome.mistakes))
         raise typer.Exit(2)
+
+
+@app.command()
+def up(
+    home: Annotated[Path, typer.Option(help="Where runs, databases and logs are kept.")] = _HOME,
+    prefect_port: Annotated[int, typer.Option(min=1, max=65535, help="Prefect's.")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(min=1, max=65535, help="MLflow's.")] = 5000,
+    pool: Pool = "zoo",
+    prefect_file: PrefectFile = Path("prefect.yaml"),
+) -> None:
+    """Start Prefect, MLflow and a worker here, with the deployments applied; stop on ctrl-C."""
+    from flows.up import Place
+    from flows.up import up as run_services
+
+    run_services(Place(home.absolute(), prefect_port, mlflow_port, pool, prefect_file))
+
+
+@app.command()
+def deploy(pool: Pool = "zoo", prefect_file: PrefectFile = Path("prefect.yaml")) -> None:
+    """Apply work pool, deployments and automations to the server of PREFECT_API_URL."""
+    from flows.deployments import deploy as apply
+
+    for name in apply(pool, prefect_file):
+        print(f"deployed  {name}")
 
 
 @app.command()

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from filelock import FileLock
@@ -29,6 +30,7 @@ START_SECONDS = 300.0  # a fresh database is migrated: 15 s, far more on a starv
 _SERVER = ("-m", "uvicorn", "--factory", "prefect.server.api.server:create_app")
 # Kills the server when its own stdin ends, which it does when this process dies, even by SIGKILL.
 _WATCHDOG = 'read -r _; kill "$0"'
+_embedded: ContextVar[bool] = ContextVar("embedded", default=False)
 
 
 class ServerError(RuntimeError):
@@ -46,12 +48,12 @@ def prefect_server(home: Path) -> Iterator[str]:
         ServerError: the server that is named does not answer, or the embedded one did not start.
     """
     if url := PREFECT_API_URL.value():
-        _ask(url)
+        require_answer(url)
         yield url
         return
     folder = Path(os.environ.get("PREFECT_HOME") or home.absolute() / "prefect")
     folder.mkdir(parents=True, exist_ok=True)
-    _bypass_proxies()
+    bypass_proxies()
     with temporary_settings({PREFECT_HOME: folder}):
         with FileLock(folder / "server.lock"):  # one at a time migrates a fresh database
             process, port = _start(folder)
@@ -61,15 +63,22 @@ def prefect_server(home: Path) -> Iterator[str]:
             start_new_session=True,
         )
         url = f"http://127.0.0.1:{port}/api"
+        token = _embedded.set(True)
         try:
             with temporary_settings({PREFECT_API_URL: url, PREFECT_LOGGING_TO_API_ENABLED: False}):
                 yield url
         finally:
+            _embedded.reset(token)
             watchdog.communicate()
             process.wait()
 
 
-def _ask(url: str) -> None:
+def server_has_pages() -> bool:
+    """Return whether the server in use shows pages; an embedded one does not, and is soon gone."""
+    return not _embedded.get()
+
+
+def require_answer(url: str) -> None:
     """Raise ServerError unless somebody answers at the user's URL, whatever the answer."""
     try:
         urllib.request.urlopen(f"{url}/health", timeout=20).close()
@@ -138,7 +147,7 @@ def _answers(port: int) -> bool:
     return False
 
 
-def _bypass_proxies() -> None:
+def bypass_proxies() -> None:
     """Keep requests to this machine away from a proxy that the environment names."""
     for name in ("NO_PROXY", "no_proxy"):
         hosts = [host for host in os.environ.get(name, "").split(",") if host]

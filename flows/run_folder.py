@@ -7,20 +7,25 @@
     model.keras      the published model               samples/       pictures with detections
     scores.json      the re-scoring elsewhere          tracking.json  how far the tracking store is
     summary.json     the end of the story              *.lock         held while somebody is at work
+    flow_run         the Prefect flow run it is of
 
 The operating system frees a lock when its holder dies, however it dies; so a held lock means a
 living process, and a free one means that the run may be taken over.
 """
 
+import os
 import re
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from flows.config import Config, config_hash, dump_config
+
+_WAIT_SECONDS = 0.5  # between two looks at a run that another controller is at work on
 
 
 class RunFolder:
@@ -42,11 +47,17 @@ class RunFolder:
         self.worker_lock = self.path / "worker.lock"
         self.worker_pid = self.path / "worker.pid"
         self.controller_lock = self.path / "controller.lock"
+        self.flow_run = self.path / "flow_run"
 
     @property
     def name(self) -> str:
         """The folder's own name, which is the run's."""
         return self.path.name
+
+
+def default_home() -> Path:
+    """Return the home where none is named: ZOO_HOME, else `mlruns` here."""
+    return Path(os.environ.get("ZOO_HOME") or "mlruns").absolute()
 
 
 def is_held(lock: Path) -> bool:
@@ -60,23 +71,44 @@ def is_held(lock: Path) -> bool:
 
 
 @contextmanager
-def claim_folder(config: Config, home: Path, *, again: bool) -> Iterator[RunFolder]:
+def claim_folder(
+    config: Config,
+    home: Path,
+    *,
+    again: bool,
+    flow_run: str | None = None,
+    on_busy: Callable[[RunFolder], None] = lambda folder: None,
+) -> Iterator[RunFolder]:
     """Choose the folder of a configuration's run and hold it while its controller works.
 
-    The newest folder of this configuration that is free: an interrupted run is continued, a
-    finished one is looked at again. A new folder where there is none, where others are at work in
-    all of them, or with `again`.
+    The folder that this flow run had before, when it is run again. Else the newest folder of this
+    configuration that is free: an interrupted run is continued, a finished one is looked at again.
+    Where another controller is at work on the run, its end is waited for: then there is a result,
+    or a run to be continued. A new folder where there is none as yet, or with `again`.
 
     Args:
         config: resolved; it is written to the folder.
         home: where `runs/` is.
-        again: take a new folder in any case.
+        again: take a new folder, except where this flow run has one.
+        flow_run: the id of the Prefect flow run.
+        on_busy: told the folder that is waited for, once; what it raises ends the waiting.
     """
     runs = home / "runs"
     runs.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / "runs.lock"):
-        folder, lock = _choose(runs, f"{config.name}-{config_hash(config)}", again=again)
-        _write_config(folder, config)
+    stem = f"{config.name}-{config_hash(config)}"
+    waiting = False
+    while True:
+        with FileLock(home / "runs.lock"):
+            folder, lock = _choose(runs, stem, again=again, flow_run=flow_run)
+            if lock is not None:
+                _write_config(folder, config)
+                if flow_run is not None:
+                    folder.flow_run.write_text(flow_run)
+                break
+        if not waiting:
+            on_busy(folder)
+            waiting = True
+        time.sleep(_WAIT_SECONDS)
     try:
         yield folder
     finally:
@@ -103,30 +135,52 @@ def _write_config(folder: RunFolder, config: Config) -> None:
     part.replace(folder.config)
 
 
-def _choose(runs: Path, stem: str, *, again: bool) -> tuple[RunFolder, FileLock]:
-    numbered = {1: stem} | {
-        int(match[1]): path.name
-        for path in runs.glob(f"{stem}-*")
-        if (match := re.fullmatch(re.escape(stem) + r"-(\d+)", path.name))
-    }
-    existing = [n for n in sorted(numbered, reverse=True) if (runs / numbered[n]).exists()]
-    free: list[tuple[RunFolder, FileLock]] = []
-    for number in [] if again else existing:
-        folder = RunFolder(runs / numbered[number])
-        if lock := _try_lock(folder.controller_lock):
-            free.append((folder, lock))
-    if free:
-        chosen = next((pair for pair in free if not pair[0].summary.exists()), free[0])
-    else:
-        number = max(existing, default=0) + 1
-        folder = RunFolder(runs / (stem if number == 1 else f"{stem}-{number}"))
-        folder.path.mkdir()
-        chosen = folder, FileLock(folder.controller_lock)
-        chosen[1].acquire()
-    for folder, lock in free:
-        if folder is not chosen[0]:
-            lock.release()
+def _choose(
+    runs: Path, stem: str, *, again: bool, flow_run: str | None
+) -> tuple[RunFolder, FileLock | None]:
+    """Return a folder and its lock; no lock where another controller has to end first."""
+    existing = _existing(runs, stem)
+    if flow_run is not None and (own := _folder_of(flow_run, existing)) is not None:
+        return own, _try_lock(own.controller_lock)
+    if again or not existing:
+        folder = _new_folder(runs, stem, existing)
+        lock = FileLock(folder.controller_lock)
+        lock.acquire()
+        return folder, lock
+    taken = [(folder, _try_lock(folder.controller_lock)) for folder in existing]
+    free = [pair for pair in taken if pair[1] is not None]
+    unfinished = [pair for pair in free if not pair[0].summary.exists()]
+    chosen = next(iter(unfinished or free), taken[0])
+    for pair in free:
+        if pair[1] is not None and pair is not chosen:
+            pair[1].release()
     return chosen
+
+
+def _existing(runs: Path, stem: str) -> list[RunFolder]:
+    """Return the folders of a configuration, the newest first."""
+    numbered = {
+        int(match[1] or 1): RunFolder(path)
+        for path in runs.glob(f"{stem}*")
+        if (match := re.fullmatch(re.escape(stem) + r"(?:-(\d+))?", path.name))
+    }
+    return [numbered[number] for number in sorted(numbered, reverse=True)]
+
+
+def _folder_of(flow_run: str, folders: list[RunFolder]) -> RunFolder | None:
+    for folder in folders:
+        if folder.flow_run.exists() and folder.flow_run.read_text() == flow_run:
+            return folder
+    return None
+
+
+def _new_folder(runs: Path, stem: str, existing: list[RunFolder]) -> RunFolder:
+    number = 1
+    if existing:
+        number += int(existing[0].name.removeprefix(stem).lstrip("-") or 1)
+    folder = RunFolder(runs / (stem if number == 1 else f"{stem}-{number}"))
+    folder.path.mkdir()
+    return folder
 
 
 def _try_lock(path: Path) -> FileLock | None:

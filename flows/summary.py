@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+_TIMINGS = ("total", "worker", "step", "data", "scoring", "controller")
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -46,6 +48,28 @@ class RunSummary:
         elsewhere = self.timings["worker"] + self.timings["scoring"]
         whole = {"total": seconds, "controller": seconds - elsewhere}
         return dataclasses.replace(self, timings=self.timings | whole)
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return topics and facts, in words: for the terminal and for the run's pages."""
+        verdict = "champion" if self.promoted else "not promoted"
+        reasons = "; ".join(self.reasons)
+        times = [f"{name} {self.timings[name]:.1f}" for name in _TIMINGS if name in self.timings]
+        return [
+            ("gate", f"{verdict}: {reasons}" if reasons else verdict),
+            ("called", ", ".join(f"@{alias}" for alias in self.aliases) or "-"),
+            ("computed on", f"{self.backend}: {self.backend_reason}"),
+            ("precision", f"{self.precision}: {self.precision_reason}"),
+            ("seconds", ", ".join(times)),
+            ("run folder", self.run_dir),
+            ("MLflow", f"run {self.mlflow_run_id} in {self.tracking_uri}"),
+            ("try it", f"zoo predict {self.handle} PICTURE"),
+        ]
+
+    @property
+    def handle(self) -> str:
+        """The name a user would remember: the champion's, else the version's."""
+        champion = "champion" in self.aliases
+        return f"models:/{self.name}@champion" if champion else self.model_uri
 
     @property
     def model_uri(self) -> str:

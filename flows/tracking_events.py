@@ -18,10 +18,11 @@ def metrics_of(event: dict) -> list[Metric]:
     """
     values = dict(_flatten(event.get("metrics", {}), "/"))
     values |= {f"timings/{key}": value for key, value in event.get("timings", {}).items()}
-    stamp = int(event["time"] * 1000)
+    stamp, folder = int(event["time"] * 1000), event["kind"]
+    named = {key if "/" in key else f"{folder}/{key}": value for key, value in values.items()}
     return [
-        Metric(_legal(key if "/" in key else f"{event['kind']}/{key}"), value, stamp, event["step"])
-        for key, value in values.items()
+        Metric(legal_key(key), value, stamp, event["step"])
+        for key, value in named.items()
         if isinstance(value, int | float)
     ]
 
@@ -40,7 +41,7 @@ def tags_of(event: dict) -> list[RunTag]:
 
 def parameters_of(values: dict) -> list[Param]:
     """Return nested values as parameters `a.b`."""
-    return [Param(_legal(key), str(value)[:6000]) for key, value in _flatten(values, ".")]
+    return [Param(legal_key(key), str(value)[:6000]) for key, value in _flatten(values, ".")]
 
 
 def batches(events: list[dict]) -> Iterator[list[dict]]:
@@ -66,6 +67,6 @@ def _flatten(values: dict, joint: str, prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", value
 
 
-def _legal(key: str) -> str:
+def legal_key(key: str) -> str:
     """Make a key of what MLflow takes: word characters and `- . : /` and space, a clean path."""
     return posixpath.normpath(re.sub(r"[^\w\-. :/]", "_", key))[:250]

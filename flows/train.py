@@ -12,8 +12,8 @@ training steps and its waiting for data.
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -28,13 +28,15 @@ from mlflow.tracking import MlflowClient
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 
-from flows import provenance, registry
+from flows import catalogue, provenance, registry, run_pages
 from flows.config import Config, config_hash, resolve_config
 from flows.embedded import prefect_server
+from flows.following import ended_on_failure, follow
 from flows.journal import last_event, read_journal
 from flows.promote import Decision, decide
-from flows.run_folder import RunFolder, claim_folder
+from flows.run_folder import RunFolder, claim_folder, default_home
 from flows.summary import RunSummary
 from flows.supervisor import Worker
 from flows.tracking import Tracker
@@ -42,7 +44,6 @@ from flows.tracking_store import (
     close_orphans,
     end_run,
     is_passing,
-    one_line,
     open_store,
     read_state,
 )
@@ -50,7 +51,6 @@ from flows.verification import Evidence, verify_model
 
 Progress = Callable[[dict], None]
 _progress: ContextVar[Progress] = ContextVar("progress", default=lambda event: None)
-_SYNC_SECONDS = 1.0  # between two looks of MLflow at the journal
 
 
 def run(
@@ -66,7 +66,8 @@ def run(
         again: start anew where the same configuration has been run already.
         home: where runs, database and artifacts are kept.
         progress: gets the journal's events as they come, and in between
-            {"kind": "station", "name"} and {"kind": "scoring", "what", "done", "total"}.
+            {"kind": "station", "name"}, {"kind": "scoring", "what", "done", "total"} and
+            {"kind": "busy", "folder"}: another process runs this, and its end is waited for.
 
     Raises:
         UserError: the configuration cannot be run here.
@@ -76,6 +77,7 @@ def run(
     home = Path(home).absolute()
     token = _progress.set(progress)
     try:
+        catalogue.check_preset(config)
         if done := _finished_before(resolve_config(config), home, again=again):
             return done
         _station("starting Prefect")
@@ -90,15 +92,23 @@ def run(
 
 
 @flow(name="train", flow_run_name="{config.name}")
-def train(config: Config, again: bool = False, home: Path = Path("mlruns")) -> RunSummary:
-    """Train, register, verify, and promote or refuse."""
-    home = home.absolute()
+def train(config: Config, again: bool = False, home: Path | None = None) -> RunSummary:
+    """Train, register, verify, and promote or refuse.
+
+    Args:
+        config: what to do.
+        again: train anew what is done already.
+        home: where runs are kept; by default what ZOO_HOME names, else mlruns.
+    """
+    home = default_home() if home is None else home.absolute()
+    catalogue.check_preset(config)
     resolved = resolve_config(config)
-    with claim_folder(resolved, home, again=again) as folder, open_store(home) as uri:
+    claim = claim_folder(resolved, home, again=again, flow_run=flow_run.id, on_busy=_tell_busy)
+    with claim as folder, open_store(home) as uri:
         close_orphans(home, uri)
         if folder.summary.exists():
             return RunSummary.read(folder.summary)
-        with _ended_on_failure(folder, uri):
+        with ended_on_failure(folder, uri):
             timings = compute(resolved, folder.path, home, uri)
             run_id = read_state(folder)["run_id"]
             version = register(resolved, folder.path, run_id)
@@ -107,7 +117,7 @@ def train(config: Config, again: bool = False, home: Path = Path("mlruns")) -> R
                 evidence = verify(resolved, folder.path, version, home)
                 timings["scoring"] = timings.get("scoring", 0.0) + evidence.seconds
                 decision = settle(resolved, version, evidence, home)
-            aliases = finish(resolved, folder.path, run_id, version)
+            aliases = finish(resolved, folder.path, run_id, version, evidence)
         summary = RunSummary(
             name=resolved.name,
             run_dir=str(folder.path),
@@ -127,6 +137,7 @@ def train(config: Config, again: bool = False, home: Path = Path("mlruns")) -> R
             timings=timings,
         )
         summary.write(folder.summary)
+        run_pages.show_result(summary)
     return summary
 
 
@@ -147,9 +158,10 @@ def compute(config: Config, run_dir: Path, home: Path, uri: str) -> dict[str, fl
             "run_folder": str(folder.path),
         },
     )
+    run_pages.link_pages(config.name, uri, tracker.run_id)
     worker = Worker(folder, backend=config.backend)
     try:
-        _follow(worker, tracker)
+        follow(worker, tracker, [_progress.get(), run_pages.ProgressArtifact(config.name)])
     except BaseException:
         worker.stop()
         tracker.sync()
@@ -223,52 +235,41 @@ def settle(config: Config, version: str, evidence: Evidence, home: Path) -> Deci
 
 
 @_patient_task
-def finish(config: Config, run_dir: Path, run_id: str, version: str) -> list[str]:
-    """End the MLflow run; return the version's aliases."""
+def finish(
+    config: Config, run_dir: Path, run_id: str, version: str, evidence: Evidence
+) -> list[str]:
+    """Log what was verified and end the MLflow run; return the version's aliases."""
     client = MlflowClient()
+    run_pages.log_verified(run_id, evidence.metrics, evidence.trivial)
     client.log_artifact(run_id, str(RunFolder(run_dir).scores))
     end_run(client, run_id, "FINISHED")
     return registry.aliases(config.name, version)
-
-
-def _follow(worker: Worker, tracker: Tracker) -> None:
-    logger, report = get_run_logger(), _progress.get()
-    next_sync, restarts = 0.0, 0
-    for event in worker.follow():
-        if event is not None:
-            report(event)
-        if time.monotonic() >= next_sync:
-            tracker.sync()
-            next_sync = time.monotonic() + _SYNC_SECONDS
-        if worker.restarts > restarts:
-            restarts = worker.restarts
-            logger.warning("the worker died and was started again (%d)", restarts)
-            report({"kind": "restarted", "restarts": restarts})
 
 
 def _finished_before(config: Config, home: Path, *, again: bool) -> RunSummary | None:
     """Return the summary of a configuration whose run is done, without starting Prefect."""
     if again:
         return None
-    with claim_folder(config, home, again=False) as folder:
+    with suppress(_BusyError), claim_folder(config, home, again=False, on_busy=_leave) as folder:
         if not folder.summary.exists():
             return None
         with open_store(home) as uri:
             close_orphans(home, uri)
         return RunSummary.read(folder.summary)
+    return None
 
 
-@contextmanager
-def _ended_on_failure(folder: RunFolder, uri: str) -> Iterator[None]:
-    """Leave no run RUNNING behind a failure or an interruption."""
-    try:
-        yield
-    except BaseException as error:
-        status = "FAILED" if isinstance(error, Exception) else "KILLED"
-        with suppress(Exception):  # a store that is away: the next start ends the run
-            run_id = read_state(folder)["run_id"]
-            end_run(MlflowClient(tracking_uri=uri), run_id, status, one_line(error))
-        raise
+class _BusyError(Exception):
+    """Another controller is at work on the run."""
+
+
+def _leave(folder: RunFolder) -> None:
+    raise _BusyError(folder)
+
+
+def _tell_busy(folder: RunFolder) -> None:
+    get_run_logger().info("another process is at work on %s; waiting for its end", folder.path)
+    _progress.get()({"kind": "busy", "folder": folder.path})
 
 
 def _station(name: str) -> None:

@@ -10,7 +10,6 @@ from flows.summary import RunSummary
 
 _HEADLINE = ("ap50", "ap", "ap75", "ar_100", "voc07_ap50")
 _BOOK = ("class_error", "box_mae")  # the book's figures, on the training split as it prints them
-_TIMINGS = ("total", "worker", "step", "data", "scoring", "controller")
 
 
 def train_with_report(config: Config, *, again: bool, home: Path) -> RunSummary:
@@ -44,6 +43,12 @@ class Progress:
         """Take one event of the journal or of the flow."""
         if show := getattr(self, f"_on_{event['kind']}", None):
             show(event)
+
+    def _on_busy(self, event: dict) -> None:
+        self.bar.write(
+            f"another process is at work on {event['folder']}; waiting for its end "
+            "(--again trains beside it)"
+        )
 
     def _on_station(self, event: dict) -> None:
         self.bar.update(event["name"])
@@ -88,7 +93,7 @@ def show_summary(summary: RunSummary) -> None:
     title = f"{summary.model_uri}, measured in a fresh process on {summary.verified_on}"
     show_table(["metric", "model", "answering nothing"], rows + _book_rows(summary), title=title)
     print()
-    for topic, fact in _facts(summary):
+    for topic, fact in summary.facts():
         print(f"{topic:<12} {fact}")
 
 
@@ -103,25 +108,3 @@ def _book_rows(summary: RunSummary) -> list[list]:
         for name in _BOOK
         if f"train/{name}" in told
     ]
-
-
-def _facts(summary: RunSummary) -> list[tuple[str, str]]:
-    verdict = "champion" if summary.promoted else "not promoted"
-    reasons = "; ".join(summary.reasons)
-    times = [f"{name} {summary.timings[name]:.1f}" for name in _TIMINGS if name in summary.timings]
-    return [
-        ("gate", f"{verdict}: {reasons}" if reasons else verdict),
-        ("called", ", ".join(f"@{alias}" for alias in summary.aliases) or "-"),
-        ("computed on", f"{summary.backend}: {summary.backend_reason}"),
-        ("precision", f"{summary.precision}: {summary.precision_reason}"),
-        ("seconds", ", ".join(times)),
-        ("run folder", summary.run_dir),
-        ("MLflow", f"run {summary.mlflow_run_id} in {summary.tracking_uri}"),
-        ("try it", f"zoo predict {_handle(summary)} PICTURE"),
-    ]
-
-
-def _handle(summary: RunSummary) -> str:
-    """Return the name a user would remember: the champion's, else the version's."""
-    champion = "champion" in summary.aliases
-    return f"models:/{summary.name}@champion" if champion else summary.model_uri

@@ -9,8 +9,9 @@ import pytest
 import zoo
 import zoo.data
 from flows import catalogue
-from flows.config import Config
+from flows.config import Config, load_config
 from flows.config_errors import ConfigError
+from flows.runtime import UserError
 
 pytestmark = pytest.mark.any_backend
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -58,3 +59,13 @@ def test_configs_are_listed_whether_right_or_wrong(tmp_path):
     assert isinstance(wrong, ConfigError)
     assert isinstance(right, Config)
     assert path.name == "smoke.yaml"
+
+
+def test_a_preset_that_is_none_is_told_at_once_where_the_names_are_known(asked):
+    config = load_config(CONFIGS / "smoke.yaml", ["model.preset=aa"])
+    catalogue.check_preset(config)
+    assert asked == []  # nobody is asked: the worker will find out
+    catalogue.names()
+    with pytest.raises(UserError, match=r"^model.preset: 'aa' is none; did you mean a\?$"):
+        catalogue.check_preset(config)
+    catalogue.check_preset(load_config(CONFIGS / "smoke.yaml", ["model.preset=a"]))

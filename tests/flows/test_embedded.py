@@ -36,6 +36,7 @@ def listens(url):
 def test_it_answers_while_it_is_needed_and_keeps_its_database_in_the_home(tmp_path):
     with prefect_server(tmp_path) as url:
         assert PREFECT_API_URL.value() == url
+        assert not embedded.server_has_pages()
         with urllib.request.urlopen(f"{url}/health") as answer:
             assert json.load(answer) is True
     assert not listens(url)
@@ -79,16 +80,17 @@ def test_a_named_one_that_is_away_is_one_clear_line(tmp_path):
 
 
 def test_a_named_one_is_used_and_none_is_started(tmp_path, monkeypatch):
-    monkeypatch.setattr(embedded, "_ask", lambda url: None)
+    monkeypatch.setattr(embedded, "require_answer", lambda url: None)
     url = "http://prefect.example/api"
     with temporary_settings({PREFECT_API_URL: url}), prefect_server(tmp_path) as used:
         assert used == url
+        assert embedded.server_has_pages()
     assert not list(tmp_path.iterdir())
 
 
 def test_requests_to_this_machine_pass_by_a_proxy(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "intern.example")
     monkeypatch.delenv("no_proxy", raising=False)
-    embedded._bypass_proxies()
+    embedded.bypass_proxies()
     assert os.environ["NO_PROXY"] == "intern.example,127.0.0.1,localhost"
     assert os.environ["no_proxy"] == "127.0.0.1,localhost"

@@ -103,7 +103,7 @@ def assert_history_is_the_journal(uri, run_id, journal):
     told = Counter(
         (key, point.step, point.timestamp, point.value)
         for key in client.get_run(run_id).data.metrics
-        if not key.startswith("timings/")
+        if not key.startswith(("timings/", "verified/", "trivial/"))
         for point in client.get_metric_history(run_id, key)
     )
     assert told == Counter(
@@ -274,17 +274,41 @@ def test_an_interrupted_controller_stops_its_worker_and_says_so(home, stand_in, 
     assert statuses(home) == {"KILLED": 1}
 
 
-def test_a_configuration_that_is_being_run_gets_a_second_folder(home, stand_in):
+def test_a_configuration_that_is_being_run_is_waited_for(home, stand_in):
+    stand_in(steps=60, delay=0.05)
+    first = start(home)
+    wait_for(worker_at_step(home, 3))
+    events = []
+    second = run(smoke(), home=home, progress=events.append)
+    assert finish(first)["run_dir"] == second.run_dir
+    assert {"kind": "busy", "folder": only_folder(home).path} in events
+    assert "step" not in {event["kind"] for event in events}
+    assert statuses(home) == {"FINISHED": 1}
+
+
+def test_with_again_a_configuration_that_is_being_run_is_run_beside_it(home, stand_in):
     stand_in(steps=1000, delay=0.05)
     busy = start(home)
     wait_for(worker_at_step(home, 3))
     first = only_folder(home)
     stand_in()
-    second = run(smoke(), home=home)
+    second = run(smoke(), again=True, home=home)
     busy.send_signal(signal.SIGINT)
     busy.communicate(timeout=180)
     assert second.run_dir == f"{first.path}-2"
     assert statuses(home) == {"KILLED": 1, "FINISHED": 1}
+
+
+def test_one_that_waits_goes_on_with_a_run_whose_controller_dies(home, stand_in):
+    stand_in(steps=120, delay=0.05)
+    first = start(home)
+    wait_for(worker_at_step(home, 3))
+    waiting = start(home)
+    wait_for(lambda: "waiting for its end" in waiting.stderr.readline())
+    first.kill()
+    first.communicate()
+    assert finish(waiting)["run_dir"] == str(only_folder(home).path)
+    assert statuses(home) == {"FINISHED": 1}
 
 
 def test_four_controllers_at_once_on_a_fresh_home_all_succeed(tmp_path, stand_in, monkeypatch):
