@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEMO := configs/tiny_ssd_bananas.yaml
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile  # two test files at once
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-all test-tensorflow test-torch test-jax check docs docs-serve \
@@ -33,18 +34,18 @@ test: test-tensorflow test-torch test-jax  ## run the quick tests on every backe
 
 # One process a backend. What does not depend on the backend runs with the first.
 test-tensorflow: $(INSTALLED)  ## the quick tests on TensorFlow, and those of no backend
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m "not slow"
+	KERAS_BACKEND=tensorflow $(PYTEST) -m "not slow"
 
 test-torch: $(INSTALLED)  ## the quick tests on PyTorch
-	KERAS_BACKEND=torch $(BIN)/python -m pytest -m "not slow and not any_backend"
+	KERAS_BACKEND=torch $(PYTEST) -m "not slow and not any_backend"
 
 test-jax: $(INSTALLED)  ## the quick tests on JAX
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not slow and not any_backend"
+	KERAS_BACKEND=jax $(PYTEST) -m "not slow and not any_backend"
 
 test-all: test       ## run the slow tests too
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m "slow"
-	KERAS_BACKEND=torch $(BIN)/python -m pytest -m "slow and not any_backend"
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "slow and not any_backend"
+	KERAS_BACKEND=tensorflow $(PYTEST) -m "slow"
+	KERAS_BACKEND=torch $(PYTEST) -m "slow and not any_backend"
+	KERAS_BACKEND=jax $(PYTEST) -m "slow and not any_backend"
 
 check: $(INSTALLED)  ## lint, formatting, types, import rules, pages
 	$(BIN)/ruff check
