@@ -77,16 +77,17 @@ def _zoo(backend, precision):
 
     prepare_process(backend)
     import keras
+    import tensorflow as tf
 
     import zoo
     from zoo.losses import AnchorMeanLoss
 
     images, boxes, labels = _batch()
+    batches = tf.data.Dataset.from_tensors((images, {"boxes": boxes, "labels": labels})).repeat()
     task = zoo.create("tiny_ssd", num_classes=1, loss=AnchorMeanLoss(), dtype=precision)
     task.compile(optimizer=keras.optimizers.SGD(0.2, weight_decay=5e-4))
 
     def train(steps):
-        batches = ((images, {"boxes": boxes, "labels": labels}) for _ in range(steps))
         task.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
 
     return train
