@@ -39,6 +39,19 @@ class ProgressLines:
         self._told = time.monotonic()
 
 
+class Counting:
+    """Tell what is read and how much of it, where nobody knows how much there is."""
+
+    def __init__(self):
+        self._told = 0.0
+
+    def __call__(self, what: str, done: int) -> None:
+        """Take a count, and tell it at most ten times a second."""
+        if time.monotonic() - self._told > 0.1:
+            tell(what=what, done=done, total=None)
+            self._told = time.monotonic()
+
+
 def tell(**fields) -> None:
     """Write one line to the caller."""
     print(json.dumps(fields), file=sys.stdout, flush=True)

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.progress import ProgressLines, mistakes_told, tell
+from flows.progress import Counting, ProgressLines, mistakes_told, tell
 from flows.runtime import UserError, prepare_process
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("model", help="a published .keras file")
     parser.add_argument("--data", required=True, metavar="SPEC", help="such as bananas@val")
+    parser.add_argument("--on-defect", choices=("stop", "skip"), default="stop")
     parser.add_argument("--limit", type=int, help="take this many pictures only")
     parser.add_argument("--against", metavar="MODEL", help="compare with this model")
     parser.add_argument("--metric", default="ap50", help="what the comparison goes by")
@@ -49,7 +50,7 @@ def _score(args: argparse.Namespace) -> None:
     from zoo.metrics import detection_metrics, paired_bootstrap, trivial_detections
 
     task = _open(args.model)
-    source, split, records = _read_data(args.data, args.limit)
+    source, split, records = _read_data(args.data, args.limit, args.on_defect)
     image_ids, pictures, ground_truth = (list(column) for column in zip(*records, strict=True))
     started = time.perf_counter()
     predictions = _detect(task, pictures, source.class_names, what="scoring")
@@ -59,6 +60,7 @@ def _score(args: argparse.Namespace) -> None:
         "model": str(args.model),
         "data": f"{source.name}@{split}",
         "pictures": len(pictures),
+        "defects": dict(source.skipped(split)),
         "seconds": round(seconds, 3),
         "metrics": detection_metrics(ground_truth, predictions),
         "trivial": detection_metrics(
@@ -99,12 +101,12 @@ def _open(path: str) -> "Task":
         raise UserError(str(error)) from error
 
 
-def _read_data(spec: str, limit: int | None):
+def _read_data(spec: str, limit: int | None, on_defect: str):
     """Return the source, the split (val where the SPEC names none) and its records."""
     from zoo import data
 
     try:
-        source, split = data.parse_spec(spec)
+        source, split = data.parse_spec(spec, on_defect=on_defect, progress=Counting())
         split = split or ("val" if "val" in source.splits else source.splits[-1])
         records = source.ground_truth(split, limit)
     except ValueError as error:

@@ -72,7 +72,13 @@ def verify_model(
     spec = ":".join(filter(None, (config.data.name, config.data.path))) + "@val"
     started = last_event(events, "started") or {}
     pictures = f"{spec} {started['data_digest']['val']} limit {config.data.limit}"
-    measure = functools.partial(score, data=spec, limit=config.data.limit, progress=progress)
+    measure = functools.partial(
+        score,
+        data=spec,
+        on_defect=config.data.on_defect,
+        limit=config.data.limit,
+        progress=progress,
+    )
     elsewhere = _other_backend(config.backend)
     rival = None if champion is None else registry.local_file(champion, home)
     scores = measure(
@@ -110,6 +116,7 @@ def score(
     limit: int | None,
     backend: str,
     out: Path,
+    on_defect: str = "stop",
     against: Path | None = None,
     metric: str = "ap50",
     progress: Progress = lambda event: None,
@@ -122,6 +129,7 @@ def score(
         limit: take this many pictures only.
         backend: the process computes on it.
         out: where the scores are kept.
+        on_defect: stop where the data have defects, or skip them.
         against: a model to compare with by `metric`; `confidence` in the scores says how sure it
             is that `model` is the better one.
         progress: gets {"kind": "scoring", "what", "done", "total"} now and then.
@@ -130,6 +138,7 @@ def score(
         UserError, WorkerError: the process found a mistake, or died.
     """
     arguments = ["score", str(model), "--data", data, "--out", str(out)]
+    arguments += ["--on-defect", on_defect]
     arguments += [] if limit is None else ["--limit", str(limit)]
     arguments += [] if against is None else ["--against", str(against), "--metric", metric]
     with tempfile.TemporaryFile("w+", errors="replace") as log:

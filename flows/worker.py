@@ -3,6 +3,7 @@
     python -m flows.worker train RUN_DIR        train as RUN_DIR/config.yaml says, or resume
     python -m flows.worker score MODEL ...      score a model on a split
     python -m flows.worker predict MODEL ...    draw detections on pictures
+    python -m flows.worker check SPEC ...       look at a data set from all sides
 
 It computes and writes to the run folder; whoever wants to know what happens follows the journal.
 Exit code 0: done; 2: the user's mistake, told in one line on stderr; anything else is a crash,
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from flows import annotate, scoring
+from flows import annotate, data_check, scoring
 from flows.config import Config, ConfigError, load_config
 from flows.journal import Journal
 from flows.runtime import UserError, backend_version, prepare_process
@@ -139,6 +140,7 @@ def _facts(config, source, task):
         "data_digest": {split: source.digest(split) for split in ("train", "val")},
         "train_size": min(source.size("train"), limit or source.size("train")),
         "val_size": min(source.size("val"), limit or source.size("val")),
+        "defects": {split: dict(source.skipped(split)) for split in ("train", "val")},
         "num_params": task.count_params(),
         "pid": os.getpid(),
     }
@@ -157,6 +159,7 @@ def _parser():
     for name, module, told in (
         ("score", scoring, "score a model on a split of data"),
         ("predict", annotate, "draw a model's detections on pictures"),
+        ("check", data_check, "look at a data set from all sides"),
     ):
         verb = verbs.add_parser(name, help=told)
         module.add_arguments(verb)

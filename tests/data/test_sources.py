@@ -41,14 +41,14 @@ def test_unknown_source_gets_near_names():
 
 
 def test_spec_names_source_and_split(bananas, monkeypatch):
-    monkeypatch.setitem(parse_spec.__globals__["SOURCES"], "bananas", lambda: bananas)
+    monkeypatch.setitem(parse_spec.__globals__["SOURCES"], "bananas", lambda **options: bananas)
     assert parse_spec("bananas@val") == (bananas, "val")
     assert parse_spec("bananas") == (bananas, None)
 
 
 @pytest.mark.parametrize("spec", ["bananas@test", "bananas@"])
 def test_spec_with_an_unknown_split_names_the_splits(bananas, monkeypatch, spec):
-    monkeypatch.setitem(parse_spec.__globals__["SOURCES"], "bananas", lambda: bananas)
+    monkeypatch.setitem(parse_spec.__globals__["SOURCES"], "bananas", lambda **options: bananas)
     with pytest.raises(ValueError, match="bananas has the splits train, val"):
         parse_spec(spec)
 

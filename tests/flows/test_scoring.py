@@ -84,9 +84,11 @@ def score(tmp_path, monkeypatch, capsys):
         models = {"m": Oracle(), "blind": Oracle(blind=True), "turned": Oracle(NAMES[::-1])}
         models["other"] = Oracle(("apple", "plum", "pear"))
         monkeypatch.setattr(zoo, "load", models.__getitem__)
-        monkeypatch.setattr("zoo.data.parse_spec", lambda spec: (source or fruit(), None))
+        monkeypatch.setattr(
+            "zoo.data.parse_spec", lambda spec, **options: (source or fruit(), None)
+        )
         plain = {"data": "fruit", "limit": None, "against": None, "metric": "ap50"}
-        plain |= {"predictions": None, "out": tmp_path / "scores.json"}
+        plain |= {"predictions": None, "on_defect": "stop", "out": tmp_path / "scores.json"}
         assert scoring.run(argparse.Namespace(model=model, **plain | options)) == 0
         return json.loads((tmp_path / "scores.json").read_text())
 
@@ -145,7 +147,7 @@ def test_damaged_picture_of_the_data_is_told(score):
 def test_published_model_is_scored_on_this_backend(tmp_path, monkeypatch, capsys):
     model, out = tmp_path / "m.keras", tmp_path / "scores.json"
     zoo.create("tiny_ssd", class_names=NAMES, image_size=64).publish(model)
-    monkeypatch.setattr("zoo.data.parse_spec", lambda spec: (fruit(), "train"))
+    monkeypatch.setattr("zoo.data.parse_spec", lambda spec, **options: (fruit(), "train"))
     code = worker.main(["score", str(model), "--data", "fruit@train", "--out", str(out)])
     assert code == 0
     scores = json.loads(out.read_text())

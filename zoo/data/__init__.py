@@ -1,14 +1,18 @@
 """Data sets and the tf.data pipeline that feeds them to a model on every backend."""
 
+from zoo.data.check import check_source
 from zoo.data.pipeline import build_pipeline, steps_per_epoch
 from zoo.data.source import Source
 from zoo.data.sources import list_sources, load_source, parse_spec
+from zoo.data.write_coco import write_coco
 
 __all__ = [
     "Source",
     "build_pipeline",
+    "check_source",
     "list_sources",
     "load_source",
     "parse_spec",
     "steps_per_epoch",
+    "write_coco",
 ]

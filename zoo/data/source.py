@@ -95,7 +95,7 @@ class Source:
 
     def skipped(self, split: str) -> Mapping[str, int]:
         """Kind of defect -> how often it was met; `zoo.data.defects` says what came of each."""
-        return self.inspect(split).defects
+        return {} if self.inspect_split is None else self.inspect(split).defects
 
     def defects(self, split: str) -> Iterator[Defect]:
         """Every defect of a split, in the order they were met."""

@@ -17,11 +17,6 @@ from zoo.data.tfds_names import open_tfds
 from zoo.data.voc import open_voc
 from zoo.data.yolo import open_yolo
 
-GENERATED: Mapping[str, Callable[..., Source]] = {"bananas": load_bananas}
-BOOK_SETS: Mapping[str, Callable[..., Source]] = {
-    "banana_detection": partial(load_book_set, BananaDetection),
-    "hotdog": partial(load_book_set, Hotdog),
-}
 FORMATS: Mapping[str, Callable[..., Layout]] = {
     "coco": open_coco,
     "csv": open_csv,
@@ -30,9 +25,17 @@ FORMATS: Mapping[str, Callable[..., Layout]] = {
     "voc": open_voc,
     "yolo": open_yolo,
 }
+
+
+def _load_painted(*, on_defect: str, progress, **options) -> Source:
+    """Our own pictures, which have no defects."""
+    return load_bananas(**options)
+
+
 SOURCES: dict[str, Callable[..., Source]] = {
-    **GENERATED,
-    **BOOK_SETS,
+    "bananas": _load_painted,
+    "bananas_book": partial(load_book_set, BananaDetection),
+    "hotdog": partial(load_book_set, Hotdog),
     **{name: partial(open_indexed, name, opener) for name, opener in FORMATS.items()},
 }
 
@@ -53,8 +56,8 @@ def load_source(
     """Open a data set, preparing it first where that has not been done on this machine.
 
     Args:
-        name: one of `list_sources()`: a format, or a data set that is made here.
-        path: of a format's data set.
+        name: one of `list_sources()`: a format, or a data set by its own name.
+        path: of a format's data set; for tfds its name, such as voc/2007.
         on_defect: what to do where a format's data set has defects: `stop`, or `skip` and count.
         progress: called with what is read, and how many pictures of it so far.
         **options: the source's own; bananas: seed, train_size, val_size, data_dir; voc:
@@ -62,19 +65,17 @@ def load_source(
     Raises: ValueError: there is no such source, or the path does not fit it.
     """
     _check_name(name)
-    told = {"on_defect": on_defect, "progress": progress}
-    if name in FORMATS:
-        if path is None:
-            raise ValueError(
-                f"data {name} needs a path, as in data: {{name: {name}, path: DIR}} "
-                f"or {name}:DIR@SPLIT."
-            )
-        return SOURCES[name](path, **told, **options)
-    if path is not None:
-        raise ValueError(f"data {name} has no path; got {os.fspath(path)!r}. Leave it out.")
-    if name in BOOK_SETS:
-        options |= told
-    return SOURCES[name](**options)
+    options |= {"on_defect": on_defect, "progress": progress}
+    if name not in FORMATS:
+        if path is not None:
+            raise ValueError(f"data {name} has no path; got {os.fspath(path)!r}. Leave it out.")
+        return SOURCES[name](**options)
+    if path is None:
+        raise ValueError(
+            f"data {name} needs a path, as in data: {{name: {name}, path: DIR}} "
+            f"or {name}:DIR@SPLIT."
+        )
+    return SOURCES[name](path, **options)
 
 
 def parse_spec(spec: str, **options) -> tuple[Source, str | None]:

@@ -1,0 +1,59 @@
+"""The commands `zoo data ...`: looking at data sets before a model does."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Look at data sets.", no_args_is_help=True)
+Spec = Annotated[
+    str, typer.Argument(help="A data set: bananas, bananas@val, voc:DIR or coco:DIR@val.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine, nothing else.")]
+
+
+@app.command()
+def check(spec: Spec, as_json: Json = False) -> None:
+    """Count pictures and boxes, find equal pictures, and list every defect with file and line.
+
+    Exit code 0: no defects; 1: some; 2: there is no such data set.
+    """
+    import tempfile
+
+    from flows.data_report import show_report
+    from flows.worker_process import run_verb
+
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "report.json"
+        run_verb("check", [spec, "--out", str(written)], backend="tensorflow")
+        report = json.loads(written.read_text(encoding="utf-8"))
+    print(json.dumps(report, indent=1)) if as_json else show_report(report)
+    if report["defects"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def show(
+    spec: Spec,
+    augment: Annotated[
+        str | None,
+        typer.Option(metavar="POLICY", help="Such as ssd, or a list of steps as configs have it."),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=400, help="How many pictures to draw.")] = 16,
+    image_size: Annotated[int, typer.Option(min=32, max=4096, help="The network's input.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Of the augmentation.")] = 0,
+    out: Annotated[Path, typer.Option(help="The sheet, a PNG or JPEG.")] = Path("sheet.png"),
+) -> None:
+    """Draw samples with their boxes, as training sees them.
+
+    With --augment, each row holds a picture as it is stored and three augmented versions of it.
+    """
+    from flows.config_augment import read_augment
+    from flows.worker_process import run_verb
+
+    steps = [] if augment is None else read_augment(augment, option="--augment")
+    options = {"augment": json.dumps(steps), "count": count, "image-size": image_size, "seed": seed}
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    run_verb("show", [*arguments, f"--out={out}", "--", spec], backend="tensorflow")
+    print(out)
