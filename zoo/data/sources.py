@@ -34,7 +34,7 @@ def _load_painted(*, on_defect: str, progress, **options) -> Source:
 
 SOURCES: dict[str, Callable[..., Source]] = {
     "bananas": _load_painted,
-    "bananas_book": partial(load_book_set, BananaDetection),
+    "banana_detection": partial(load_book_set, BananaDetection),
     "hotdog": partial(load_book_set, Hotdog),
     **{name: partial(open_indexed, name, opener) for name, opener in FORMATS.items()},
 }
