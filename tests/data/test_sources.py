@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.data.tiny_sets import voc_object, write_voc
 from zoo.data import list_sources, load_source, parse_spec
 from zoo.data.source import RECORD_SPEC, Source
 
@@ -105,3 +106,34 @@ def test_digest_ignores_order_and_sees_every_field():
     digests = {in_memory([first | {k: v}, second]).digest("val") for k, v in changes.items()}
     assert digest not in digests
     assert len(digests) == len(changes)
+
+
+@pytest.mark.parametrize("name", ["plain", "with blank", "a@b", "c:d", "e@train", "f@b:c @d"])
+def test_spec_takes_a_path_with_blanks_ats_and_colons(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_DATA_DIR", str(tmp_path / "cache"))
+    _, folder = write_voc(tmp_path / name)
+    source, split = parse_spec(f"voc:{folder}@train")
+    assert (source.name, split, source.size("train")) == (f"voc:{folder}", "train", 2)
+    assert parse_spec(f"voc:{folder}")[1] is None
+
+
+def test_path_that_ends_like_a_split_is_told_apart(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_DATA_DIR", str(tmp_path / "cache"))
+    for name in ("set", "set@train"):
+        write_voc(tmp_path / name)
+    assert parse_spec(f"voc:{tmp_path}/set@train@train")[0].name == f"voc:{tmp_path}/set@train"
+    assert parse_spec(f"voc:{tmp_path}/set@train")[1] == "train"  # of the set without the @
+
+
+def test_spec_with_options_leaves_defects_out(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_DATA_DIR", str(tmp_path / "cache"))
+    _, folder = write_voc(tmp_path / "set", voc_object((1, 1, 1, 1)))
+    source, split = parse_spec(f"voc:{folder}@train", on_defect="skip")
+    assert source.skipped(split) == {"degenerate_box": 1}
+
+
+def test_format_without_a_path_says_how_to_give_one():
+    with pytest.raises(ValueError, match=r"voc needs a path, as in data: \{name: voc, path: DIR\}"):
+        load_source("voc")
+    with pytest.raises(ValueError, match="bananas has no path; got 'x'"):
+        load_source("bananas", path="x")

@@ -169,9 +169,8 @@ class _Split:
     def _orphan(self, line: int, row: Any) -> Defect:
         if not isinstance(row, dict):
             return self.defect("wrong_type", line, f"expected an annotation; got {shown(row)}.")
-        if "image_id" not in row:
-            return self.defect("missing_key", line, "an annotation without image_id.")
-        message = f"image_id {shown(row['image_id'])} is not the id of a picture in images."
+        image_id = shown(row["image_id"]) if "image_id" in row else "missing"
+        message = f"expected image_id to be the id of a picture in images; it is {image_id}."
         return self.defect("annotation_without_picture", line, message)
 
 
@@ -198,16 +197,16 @@ class _Shared:
 
 def _check_picture(row: Any) -> tuple[str, str] | None:
     if not isinstance(row, dict):
-        return "wrong_type", f"expected a picture's object in images; got {shown(row)}."
+        return "malformed_annotation", f"expected a picture's object in images; got {shown(row)}."
     for key, kinds, what in (("id", (int, str), "a number"), ("file_name", (str,), "a text")):
         if key not in row:
             return "missing_key", f"a picture without {key}."
         if not isinstance(row[key], kinds) or isinstance(row[key], bool) or row[key] == "":
-            return "wrong_type", f"{key} must be {what}; got {shown(row[key])}."
+            return "malformed_annotation", f"{key} must be {what}; got {shown(row[key])}."
     for key in ("height", "width"):
         value = row.get(key)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-            return "wrong_type", f"{key} must be a whole number; got {shown(value)}."
+            return "malformed_annotation", f"{key} must be a whole number; got {shown(value)}."
     return None
 
 

@@ -10,8 +10,10 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -22,7 +24,7 @@ from zoo.data.cache import cache_folder, lock_folder, state_of
 from zoo.data.defects import KINDS, is_left_out
 from zoo.data.index import Progress, SplitIndex
 from zoo.data.inspection import Inspection
-from zoo.data.layout import Defect, Layout
+from zoo.data.layout import Defect, FoundPicture, Layout, printable, shown
 from zoo.data.picture_handles import fetch_picture
 from zoo.data.source import Source
 
@@ -87,6 +89,38 @@ def open_indexed(
     )
 
 
+def open_layout(opener: Callable[..., Layout], path: Path, **options) -> Layout:
+    """Open a layout so that whatever its reader refuses, then or later, is told in one line."""
+    with _in_one_line():
+        layout = opener(path, **options)
+        _check_names(path, "class", layout.class_names)
+        _check_names(path, "split", layout.splits)
+
+    def pictures(split: str) -> Iterator[FoundPicture | Defect]:
+        with _in_one_line():
+            yield from layout.pictures(split)
+
+    return replace(layout, pictures=pictures)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(printable(str(error))) from None
+
+
+def _check_names(path: Path, what: str, names: Sequence[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ValueError(f"{path}: the {what} {name!r} is named twice. Name each once.")
+        if not name or name != printable(name):
+            raise ValueError(
+                f"{path}: a {what} must be named by text; got {shown(name)}. Is the file UTF-8?"
+            )
+
+
 @dataclass(frozen=True)
 class _Header:
     """What an opened layout says; `state` is that of its files."""
@@ -101,7 +135,7 @@ class _Indexes:
 
     def __init__(self, name, opener, path, options, cache: Path, progress: Progress | None):
         self.name, self.path, self.progress = name, os.fspath(path), progress
-        self._open = lambda: opener(Path(path), **options)
+        self._open = lambda: open_layout(opener, Path(path), **options)
         place = os.path.abspath(self.path)
         identity = json.dumps(
             [READER_VERSION, name, os.fsencode(place).hex(), options], default=str
@@ -145,7 +179,6 @@ class _Indexes:
         path = Path(self.path).absolute()
         roots = [path, *self.layout.roots]
         header = _Header(state_of(roots), self.layout.class_names, self.layout.splits)
-        _check_names(self.path, header)
         told = {
             "state": header.state,
             "class_names": header.class_names,
@@ -166,13 +199,6 @@ class _Indexes:
                 file.unlink(missing_ok=True)
 
 
-def _check_names(path: str, header: _Header) -> None:
-    for what, names in (("class", header.class_names), ("split", header.splits)):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"{path}: the {what} {twice[0]!r} is named twice. Name each once.")
-
-
 def _check_clean(spec: str, index: SplitIndex, found: Inspection) -> None:
     """Raise ValueError where something of the split would have to be left out."""
     counts = {kind: count for kind, count in found.defects.items() if is_left_out(kind)}
@@ -181,8 +207,9 @@ def _check_clean(spec: str, index: SplitIndex, found: Inspection) -> None:
     first = islice((defect for defect in index.defects() if is_left_out(defect.kind)), _SHOWN)
     told = " ".join(str(defect) for defect in first)
     kinds = ", ".join(f"{kind} {count}" for kind, count in counts.items())
+    total = sum(counts.values())
     raise ValueError(
-        f"{spec}@{index.split}: {sum(counts.values())} defects ({kinds}). First: {told} "
+        f"{spec}@{index.split}: {total} defect{'s' if total > 1 else ''} ({kinds}): {told} "
         f"Leave them out with on_defect: skip, or list them with {_check_command(spec)}."
     )
 

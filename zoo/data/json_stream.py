@@ -112,7 +112,7 @@ class _Reader:
             except (RecursionError, ValueError) as error:  # nested deeply; an int of 5,000 digits
                 raise self.error(f"JSON that cannot be read: {error}.") from None
             else:
-                if end < len(self.text) or not self.more():  # a number may go on
+                if len(self.text) - end > 4 or not self.more():  # 6.1 may go on as e-05
                     self.advance(end)
                     return value
 

@@ -21,7 +21,7 @@ from zoo.data.picture_facts import (
     read_bytes,
 )
 
-_ROUNDING = 0.5  # pixels that a box may leave its picture by without a word
+_ROUNDING = 0.5 + 1e-6  # pixels that a box may leave its picture by without a word
 _Box = tuple[float, float, float, float]
 
 

@@ -16,6 +16,14 @@ from zoo.data.annotation_files import why_not
 from zoo.pictures import MAX_PIXELS, ORIENTATION_TAG
 
 _SAME_FORMAT = {"MPO": "JPEG", "DIB": "BMP"}  # MPO: what telephones write into .jpg
+_SIGNATURES = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n": "PNG",
+    b"GIF8": "GIF",
+    b"RIFF": "WebP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+}
 _DECODABLE = re.compile(r"1|L|LA|La|P|PA|RGB|RGBA|RGBa|RGBX|CMYK|YCbCr|LAB|HSV|I|I;16.*")
 
 
@@ -84,16 +92,16 @@ def measure_picture(encoded: bytes) -> PictureFacts:
     except Image.DecompressionBombError:
         raise _oversized("") from None
     except Exception:  # decoders raise whatever they like on damaged headers
-        raise PictureError("not_a_picture", "no picture that can be read. Is it JPEG?") from None
+        raise _headless(encoded) from None
     stored = (image.height, image.width)
     if image.width * image.height > MAX_PIXELS:
         raise _oversized(f"{image.width}x{image.height} ")
-    try:
+    form = image.format or ""
+    _decode(image)
+    try:  # after decoding: a PNG would be decoded for it, and a failure be taken for bad EXIF
         orientation = image.getexif().get(ORIENTATION_TAG, 1)
     except Exception:  # a broken EXIF block must not cost the picture
         orientation = 1
-    form = image.format or ""
-    _decode(image)
     known = isinstance(orientation, int) and 1 <= orientation <= 8
     return PictureFacts(stored, orientation if known else 1, _SAME_FORMAT.get(form, form))
 
@@ -126,6 +134,15 @@ def _in_16_bits(image: Image.Image) -> bool:
         return True
     low, high = image.getextrema()
     return low >= 0 and high <= np.iinfo(np.uint16).max
+
+
+def _headless(encoded: bytes) -> PictureError:
+    """What to say of a file whose header cannot be read."""
+    begun = next((form for start, form in _SIGNATURES.items() if encoded.startswith(start)), None)
+    if begun is None:
+        return PictureError("not_a_picture", "no picture that can be read. Is it JPEG or PNG?")
+    message = f"begins like {begun}, but has no whole header. Was it written to its end?"
+    return PictureError("truncated_picture", message)
 
 
 def _oversized(size: str) -> PictureError:

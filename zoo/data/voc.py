@@ -23,6 +23,7 @@ from zoo.data.layout import (
     shown,
     split_names,
 )
+from zoo.data.listing import sorted_files
 from zoo.data.xml_tree import Element, XmlError, parse_xml
 
 EVERYTHING = "all"  # the split of a folder without lists
@@ -75,9 +76,10 @@ class _Files:
         """(name of a picture, the file that has it, line) of a split."""
         listed = self.splits[split]
         if listed is None:
-            for file in sorted(os.listdir(self.path / "Annotations")):
-                if file.lower().endswith(".xml"):
-                    yield file[:-4], self.path / "Annotations" / file, None
+            folder = self.path / "Annotations"
+            for _, file in sorted_files([folder]):
+                if file.endswith(".xml"):
+                    yield os.path.relpath(file, folder)[:-4], Path(file), None
             return
         for line, text in text_lines(listed):
             if text.strip():
@@ -124,11 +126,11 @@ class _Files:
         return file if file is not None and file.is_file() else None
 
     def _unannotated(self) -> Iterator[Defect]:
-        for entry in sorted(os.listdir(self.path / "JPEGImages")):
-            known = Path(entry).suffix.lower() in PICTURE_SUFFIXES
-            if known and not os.path.lexists(self._annotation(entry)):
-                message = f"a picture without {self._annotation(entry)}. Annotate it?"
-                file = str(self.path / "JPEGImages" / entry)
+        folder = self.path / "JPEGImages"
+        for _, file in sorted_files([folder]):
+            annotation = self._annotation(os.path.relpath(file, folder))
+            if Path(file).suffix.lower() in PICTURE_SUFFIXES and not os.path.lexists(annotation):
+                message = f"a picture without {annotation}. Annotate it?"
                 yield Defect("picture_without_annotation", file, None, message)
 
 
@@ -193,7 +195,7 @@ def _size(tree: Element, file: Path) -> tuple[int, int] | Defect | None:
         height, width = (int(float(text or 0)) for text in texts)
     except (ValueError, OverflowError):
         message = f"<size> must hold whole numbers; got {' and '.join(map(shown, texts))}."
-        return Defect("wrong_type", str(file), size.line, message)
+        return Defect("malformed_annotation", str(file), size.line, message)
     return (height, width) if height > 0 and width > 0 else None
 
 
@@ -205,7 +207,7 @@ def _found_object(element: Element, file: Path) -> FoundObject | Defect:
     for edge in _EDGES:
         child = box.child(edge)
         if child is None:
-            return Defect("missing_key", str(file), box.line, f"a <bndbox> without <{edge}>.")
+            return Defect("missing_box", str(file), box.line, f"a <bndbox> without <{edge}>.")
         try:
             edges.append(float(child.text))
         except ValueError:

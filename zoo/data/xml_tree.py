@@ -8,12 +8,17 @@ _DEEPEST = 64  # elements within one another; annotations have four
 
 @dataclass
 class Element:
-    """An element: its name, line, text and the elements in it."""
+    """An element: its name, line, pieces of text and the elements in it."""
 
     tag: str
     line: int
-    text: str = ""
+    pieces: list[str] = field(default_factory=list)
     children: list["Element"] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The text directly in this element."""
+        return "".join(self.pieces)
 
     def child(self, tag: str) -> "Element | None":
         """The first element of this name directly in this one."""
@@ -50,12 +55,9 @@ def parse_xml(content: bytes) -> Element:
         if len(open_elements) > _DEEPEST:
             raise XmlError("elements nested too deeply", parser.CurrentLineNumber)
 
-    def text(data):
-        open_elements[-1].text += data
-
     parser.StartElementHandler = start
     parser.EndElementHandler = lambda tag: open_elements.pop()
-    parser.CharacterDataHandler = text
+    parser.CharacterDataHandler = lambda data: open_elements[-1].pieces.append(data)
     try:
         parser.Parse(content, True)
     except expat.ExpatError as error:
