@@ -1,4 +1,7 @@
-"""Find objects in a picture and draw them: detect_and_draw.py MODEL.keras PICTURE OUT.png"""
+"""Find objects in a picture and draw them.
+
+python detect_and_draw.py MODEL.keras PICTURE OUT.png
+"""
 
 import sys
 
@@ -10,8 +13,10 @@ from zoo.pictures import read_picture
 
 model, picture, out = sys.argv[1:]
 task = zoo.load(model)
-found = task.detect(picture)[0].above(0.3)  # a path, bytes, a uint8 array, or a list of them
-for box, score, label in zip(found.boxes, found.scores, found.labels, strict=True):
-    print(found.name(label), f"{score:.2f}", box.round().tolist())  # pixels of the picture, xyxy
+# Takes a path, bytes, a uint8 array or a list of them; gives one answer each.
+found = task.detect(picture)[0].above(0.3)
+for index, box in enumerate(found.boxes):  # pixels of the picture, xyxy
+    name, score = found.name(found.labels[index]), found.scores[index]
+    print(name, f"{score:.2f}", box.round().tolist())
 
 Image.fromarray(draw_detections(read_picture(picture), found)).save(out)

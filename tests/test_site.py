@@ -123,7 +123,10 @@ def test_a_page_that_would_load_from_another_server_is_refused(tag):
     page = type("Page", (), {"file": type("File", (), {"src_uri": "a.md"})})
     with pytest.raises(PluginError, match=r"a\.md: loads from another server"):
         site_pages.on_post_page(f"<p>{tag}</p>", page)
-    kept = '<a href="https://keras.io">Keras</a><img src="pictures/a.svg">'
+    kept = (
+        '<a href="https://keras.io">Keras</a><img src="pictures/a.svg">'
+        '<link rel="canonical" href="http://127.0.0.1:8000/a.html">'
+    )
     assert site_pages.on_post_page(kept, page) == kept
 
 

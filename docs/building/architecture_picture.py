@@ -1,4 +1,4 @@
-"""Draw the picture of ARCHITECTURE.md as docs/pictures/architecture.svg.
+"""Draw the picture of ARCHITECTURE.md as docs/images/architecture.svg.
 
     python docs/building/architecture_picture.py
 
@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PICTURE = ROOT / "docs" / "pictures" / "architecture.svg"
+PICTURE = ROOT / "docs" / "images" / "architecture.svg"
 MERMAID = "mermaid@12.3.0"
 FENCE = re.compile(r"```mermaid\n(.*?)```", flags=re.DOTALL)
 

@@ -16,11 +16,15 @@ ROOT = Path(__file__).parents[2]
 FROM_THE_TOP = {"ARCHITECTURE.md": "architecture.md", "CHANGELOG.md": "changelog.md"}
 COMMANDS = "<!-- commands -->"
 _FENCE = re.compile(r"```mermaid\n.*?```", flags=re.DOTALL)
-_PICTURE = "![What starts, watches and writes what](pictures/architecture.svg)"
+_PICTURE = "![What starts, watches and writes what](images/architecture.svg)"
 _LINK = re.compile(r"\[([^]]+)\]\((?!https?:|#)([^)#]+)[^)]*\)")
 _LIST_OF_COMMANDS = re.compile(r"\*\*Commands\*\*:\n\n(?:\* .*\n)+\n")
 _NAME = re.compile(r"(<a\b.*?</a>)|<code>(zoo(?:\.\w+)+)</code>", flags=re.DOTALL)
-_REMOTE = re.compile(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=[\"']?(?:https?:)?//[^>]*>")
+# A canonical link tells where the page itself is; `mkdocs serve` writes one.
+_REMOTE = re.compile(
+    r"<(?!link rel=.?canonical)(?:script|link|img|iframe)\b[^>]*"
+    r"\b(?:src|href)=[\"']?(?:https?:)?//[^>]*>"
+)
 
 
 def on_files(files, config):
