@@ -250,6 +250,8 @@ def _paths(model: type[BaseModel], prefix: str = "") -> list[str]:
     found = []
     for name, field in model.model_fields.items():
         found.append(prefix + name)
+        if typing.get_origin(field.annotation) is tuple:  # a key of some element has no path
+            continue
         for inner in _models(field.annotation).values():
             found += _paths(inner, f"{prefix}{name}.")
     return found

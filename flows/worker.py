@@ -4,6 +4,7 @@
     python -m flows.worker score MODEL ...      score a model on a split
     python -m flows.worker predict MODEL ...    draw detections on pictures
     python -m flows.worker check SPEC ...       look at a data set from all sides
+    python -m flows.worker show SPEC ...        draw samples as training sees them
 
 It computes and writes to the run folder; whoever wants to know what happens follows the journal.
 Exit code 0: done; 2: the user's mistake, told in one line on stderr; anything else is a crash,
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from flows import annotate, data_check, scoring
+from flows import annotate, data_check, data_show, scoring
 from flows.config import Config, ConfigError, load_config
 from flows.journal import Journal
 from flows.runtime import UserError, backend_version, prepare_process
@@ -140,6 +141,7 @@ def _facts(config, source, task):
         "data_digest": {split: source.digest(split) for split in ("train", "val")},
         "train_size": min(source.size("train"), limit or source.size("train")),
         "val_size": min(source.size("val"), limit or source.size("val")),
+        "splits": list(source.splits),
         "defects": {split: dict(source.skipped(split)) for split in ("train", "val")},
         "num_params": task.count_params(),
         "pid": os.getpid(),
@@ -160,6 +162,7 @@ def _parser():
         ("score", scoring, "score a model on a split of data"),
         ("predict", annotate, "draw a model's detections on pictures"),
         ("check", data_check, "look at a data set from all sides"),
+        ("show", data_show, "draw samples as training sees them"),
     ):
         verb = verbs.add_parser(name, help=told)
         module.add_arguments(verb)

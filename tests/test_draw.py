@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zoo.draw import PALETTE, contact_sheet, draw_detections
+from zoo.draw import PALETTE, contact_sheet, draw_detections, draw_objects
 from zoo.results import Detections
 
 pytestmark = pytest.mark.any_backend
@@ -44,6 +44,15 @@ def test_the_caption_stands_above_the_box():
     picture = photograph()
     difference = changed(picture, draw_detections(picture, detection(class_names=("banana",))))
     assert difference[68:78, 62:100].mean() > 0.9
+
+
+def test_annotated_objects_are_drawn_like_detections_but_without_a_score():
+    picture = photograph()
+    scored = changed(picture, draw_detections(picture, detection(class_names=("banana",))))
+    plain = changed(picture, draw_objects(picture, detection(class_names=("banana",))))
+    assert (scored & plain == plain).all()
+    assert (scored & ~plain)[:80].any()  # the score's part of the caption, above the box
+    assert not (scored & ~plain)[80:].any()
 
 
 def test_a_caption_at_the_top_edge_stays_in_the_picture():

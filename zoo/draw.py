@@ -1,4 +1,4 @@
-"""Draw detections on a picture: a frame, a class name and a score each.
+"""Draw detections on a picture: a frame, a class name and a score each; ground truth has no score.
 
 Sizes follow the picture, so that a thumbnail and a photograph read alike.
 """
@@ -56,10 +56,27 @@ def draw_detections(
     width = line_width(picture)
     for box in [] if ground_truth is None else ground_truth.boxes:
         _dashed_rectangle(pen, box, width)
-    for box, label in zip(shown.boxes, shown.labels, strict=True):
-        _rectangle(pen, box, _colour(label), width)
-    for box, label, score in zip(shown.boxes, shown.labels, shown.scores, strict=True):
-        _caption(pen, canvas.size, box, f"{shown.name(label)} {score:.2f}", _colour(label), width)
+    captions = [
+        f"{shown.name(label)} {score:.2f}"
+        for label, score in zip(shown.labels, shown.scores, strict=True)
+    ]
+    _frames(pen, canvas.size, shown, captions, width)
+    return np.asarray(canvas)
+
+
+def draw_objects(picture: np.ndarray, objects: Detections) -> np.ndarray:
+    """Draw annotated objects on a copy of the picture: as detections, without scores.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        objects: boxes in this picture's pixels; masks, where there are any, tint their pixels.
+    Returns: (H, W, 3) uint8.
+    Raises: ValueError if the picture is not (H, W, 3) uint8.
+    """
+    _check_picture(picture)
+    canvas = Image.fromarray(_tint(picture, objects))
+    captions = [objects.name(label) for label in objects.labels]
+    _frames(ImageDraw.Draw(canvas), canvas.size, objects, captions, line_width(picture))
     return np.asarray(canvas)
 
 
@@ -110,6 +127,13 @@ def _tint(picture: np.ndarray, detections: Detections) -> np.ndarray:
     for mask, label in zip(detections.masks, detections.labels, strict=True):
         tinted[mask] = (0.5 * tinted[mask] + 0.5 * np.array(_colour(label))).astype(np.uint8)
     return tinted
+
+
+def _frames(pen, canvas_size, objects: Detections, captions: list[str], width: int) -> None:
+    for box, label in zip(objects.boxes, objects.labels, strict=True):
+        _rectangle(pen, box, _colour(label), width)
+    for box, label, caption in zip(objects.boxes, objects.labels, captions, strict=True):
+        _caption(pen, canvas_size, box, caption, _colour(label), width)
 
 
 def _rectangle(pen: ImageDraw.ImageDraw, box: np.ndarray, colour, width: int) -> None:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from zoo.data.augment import Step, build_steps
 from zoo.data.augment.stream import augmented
+from zoo.data.network_masks import network_masks
 from zoo.data.samples import PARALLEL_DECODES, cached_samples, streamed_samples
 from zoo.data.source import Source
 
@@ -43,6 +44,7 @@ def build_pipeline(
     limit: int | None = None,
     augment=(),
     cache: bool = False,
+    masks: bool = False,
 ) -> tf.data.Dataset:
     """Build the stream of batches.
 
@@ -58,8 +60,9 @@ def build_pipeline(
         augment: what changes the pictures in training, as `build_steps` takes it: "ssd", or
             ["flip", {"name": "random_resized_crop", "scale": [0.5, 1.0]}].
         cache: hold the decoded pictures in memory, H * W * 3 bytes each.
+        masks: give the objects' masks too, M * H * W bytes a picture.
     Returns: dataset of (images (B, H, W, 3) uint8, {"boxes": (B, M, 4) float32 fractions of the
-        network's input, "labels": (B, M) int32}).
+        network's input, "labels": (B, M) int32}), with "masks": (B, M, H, W) bool where asked for.
     Raises: ValueError if a picture has more boxes than `max_boxes`, or an option is out of range.
     """
     steps = build_steps(augment)
@@ -75,7 +78,10 @@ def build_pipeline(
     else:
         samples = samples.map(lambda sample: (sample, tf.constant(0, tf.int64)))
     loaded = samples.map(
-        lambda sample, epoch: (_loaded(load, sample), {"epoch": epoch, "index": sample["index"]}),
+        lambda sample, epoch: (
+            _picture(load(sample), converter, masks=masks),
+            {"epoch": epoch, "index": sample["index"]},
+        ),
         num_parallel_calls=PARALLEL_DECODES,
     )
     finished = augmented(
@@ -89,9 +95,12 @@ def build_pipeline(
     return batches.prefetch(PREFETCHED_BATCHES).with_options(_options())
 
 
-def _loaded(load, sample) -> dict:
-    pixels, boxes, labels = load(sample)
-    return {"images": pixels, "boxes": boxes, "labels": labels}
+def _picture(loaded: dict, converter, *, masks: bool) -> dict:
+    """What augmentation changes: images, boxes, labels and, where asked for, masks."""
+    picture = {name: loaded[name] for name in ("images", "boxes", "labels")}
+    if masks:
+        picture["masks"] = network_masks(loaded["masks"], loaded["size"], converter)
+    return picture
 
 
 def _inputs_and_targets(batch):

@@ -18,7 +18,8 @@ def streamed_samples(source: Source, split: str, converter, max_boxes: int, limi
     """Read and decode pictures whenever they are needed.
 
     Returns: dataset of samples, dicts with the key "index" () int64; and a function
-        sample -> (pixels (H, W, 3) uint8, boxes (M, 4) float32 fractions, labels (M,) int32).
+        sample -> {"images": (H, W, 3) uint8, "boxes": (M, 4) float32 fractions, "labels": (M,)
+        int32, "masks": (M,) string run lengths, "size": (2,) int32 of the stored picture}.
     """
 
     def to_sample(index, record):
@@ -33,11 +34,10 @@ def cached_samples(source: Source, split: str, converter, max_boxes: int, limit:
     samples, load = streamed_samples(source, split, converter, max_boxes, limit)
     size = source.size(split) if limit is None else min(source.size(split), limit)
     decoded = samples.map(load, num_parallel_calls=PARALLEL_DECODES).batch(size)
-    pixels, boxes, labels = decoded.get_single_element()
+    held = decoded.get_single_element()
 
     def look_up(sample):
-        index = sample["index"]
-        return tf.gather(pixels, index), tf.gather(boxes, index), tf.gather(labels, index)
+        return {name: tf.gather(values, sample["index"]) for name, values in held.items()}
 
     return tf.data.Dataset.range(size).map(lambda index: {"index": index}), look_up
 
@@ -49,12 +49,13 @@ def _padded(record: dict, max_boxes: int) -> dict:
     return {
         "boxes": tf.ensure_shape(boxes, (max_boxes, 4)),
         "labels": tf.ensure_shape(labels, (max_boxes,)),
+        "masks": tf.ensure_shape(tf.pad(record["masks"], [[0, missing]]), (max_boxes,)),
         "size": tf.stack([record["height"], record["width"]]),
     }
 
 
 def _decoder(source: Source, converter):
-    """The function sample -> (pixels, boxes, labels); Pillow's pixels on either way."""
+    """The function that decodes a sample; Pillow's pixels on either way."""
     height, width = converter.image_size
 
     def convert(encoded, boxes, labels):
@@ -80,7 +81,10 @@ def _decoder(source: Source, converter):
         pixels, boxes = tf.cond(
             ready, lambda: through_tensorflow(sample), lambda: through_pillow(sample)
         )
-        pixels = tf.ensure_shape(pixels, (height, width, 3))
-        return pixels, tf.ensure_shape(boxes, sample["boxes"].shape), sample["labels"]
+        return {
+            "images": tf.ensure_shape(pixels, (height, width, 3)),
+            "boxes": tf.ensure_shape(boxes, sample["boxes"].shape),
+            **{name: sample[name] for name in ("labels", "masks", "size")},
+        }
 
     return load

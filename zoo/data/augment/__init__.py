@@ -6,7 +6,7 @@ is random comes from the seed, so a stream entered anywhere repeats the uninterr
 
 Crops cut the picture at the network's size, not the stored one. So one picture serves every epoch,
 in memory where the stream is cached, and a model meets pixels of one converter only. What it costs:
-a crop is enlarged, and so blurred, twice at most by `random_resized_crop` as it stands, up to four
+a crop is enlarged, and so blurred, twice at most by `random_resized_crop` as it stands, up to five
 times by `iou_crop`; where fine detail decides, raise `image_size`.
 
 Keras' own layers were tried for this (3.15, `keras.layers.Random*`, `MixUp`, `CutMix`):

@@ -3,6 +3,8 @@
 Shape letters: T windows tried, M boxes with padding.
 """
 
+import math
+
 import tensorflow as tf
 
 from zoo.data.augment.sample import Change, check_probability, check_range, seeds, sometimes
@@ -48,8 +50,7 @@ def _first_fitting(seed, scale, ratio):
     """(2,) width and height, fractions of the picture: all of it if no window fits."""
     area_seed, ratio_seed = seeds(seed, 2)
     areas = draw(area_seed, *scale, count=_TRIALS)
-    low, high = tf.math.log(tf.constant(ratio, tf.float32))
-    ratios = tf.exp(draw(ratio_seed, low, high, count=_TRIALS))
+    ratios = tf.exp(draw(ratio_seed, *map(math.log, ratio), count=_TRIALS))
     sides = tf.sqrt(tf.stack([areas * ratios, areas / ratios], axis=-1))  # (T, 2)
     fits = tf.reduce_all(sides <= 1.0, axis=-1)
     return tf.where(tf.reduce_any(fits), sides[tf.argmax(fits)], 1.0)
