@@ -84,6 +84,9 @@ def _zoo(backend, precision):
 
     images, boxes, labels = _batch()
     batches = tf.data.Dataset.from_tensors((images, {"boxes": boxes, "labels": labels})).repeat()
+    options = tf.data.Options()
+    options.autotune.enabled = False  # as in zoo's pipeline; its thread can hold up the end of fit
+    batches = batches.with_options(options)
     task = zoo.create("tiny_ssd", num_classes=1, loss=AnchorMeanLoss(), dtype=precision)
     task.compile(optimizer=keras.optimizers.SGD(0.2, weight_decay=5e-4))
 
