@@ -32,6 +32,7 @@ from flows.journal import read_journal
 from flows.run_folder import RunFolder
 from flows.summary import RunSummary
 from flows.tracking_events import legal_key
+from flows.verification import Evidence
 
 REFRESH_SECONDS = 5.0  # between two movements of the progress bar, a request each
 _PICTURE_WIDTH = 320  # pixels; four of them stay below 100 kB
@@ -87,12 +88,13 @@ def link_pages(name: str, uri: str, run_id: str) -> None:
             )
 
 
-def log_verified(run_id: str, metrics: dict, trivial: dict) -> None:
+def log_verified(run_id: str, evidence: Evidence) -> None:
     """Log to the MLflow run what the published file scores, and what answering nothing does."""
     now = int(time.time() * 1000)
+    told = {"verified": evidence.metrics, "trivial": evidence.trivial, "test": evidence.test or {}}
     entities = [
         Metric(legal_key(f"{folder}/{name}"), value, now, 0)
-        for folder, values in (("verified", metrics), ("trivial", trivial))
+        for folder, values in told.items()
         for name, value in scalars(values).items()
     ]
     MlflowClient().log_batch(run_id, metrics=entities)
@@ -131,9 +133,10 @@ def facts_table(summary: RunSummary) -> str:
 
 def metrics_table(summary: RunSummary) -> list[dict[str, Any]]:
     """Return a row a metric, the classes' AP included."""
-    trivial = scalars(summary.trivial)
+    trivial, test = scalars(summary.trivial), scalars(summary.test or {})
     return [
         {"metric": name, "model": round(value, 6), "answering nothing": trivial.get(name)}
+        | ({"on the test split": round(test.get(name, 0.0), 6)} if test else {})
         for name, value in scalars(summary.metrics).items()
     ]
 

@@ -2,7 +2,8 @@
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _TIMINGS = ("total", "worker", "step", "data", "scoring", "controller")
@@ -24,6 +25,8 @@ class RunSummary:
         version, aliases: the registered version and how it is called.
         promoted, reasons: whether it became the champion, and why (not).
         timings: seconds, see `flows.train`.
+        test: the metrics on the split `test`; None where the data have none.
+        defects: of the data: split -> kind -> how many were left out or repaired.
     """
 
     name: str
@@ -42,6 +45,8 @@ class RunSummary:
     promoted: bool
     reasons: list[str]
     timings: dict[str, float]
+    test: dict | None = None
+    defects: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def with_total(self, seconds: float) -> "RunSummary":
         """Return it with the whole time, of which what no worker took is the controller's."""
@@ -59,6 +64,7 @@ class RunSummary:
             ("called", ", ".join(f"@{alias}" for alias in self.aliases) or "-"),
             ("computed on", f"{self.backend}: {self.backend_reason}"),
             ("precision", f"{self.precision}: {self.precision_reason}"),
+            ("data defects", describe_defects(self.defects) or "none"),
             ("seconds", ", ".join(times)),
             ("run folder", self.run_dir),
             ("MLflow", f"run {self.mlflow_run_id} in {self.tracking_uri}"),
@@ -86,3 +92,12 @@ class RunSummary:
     def read(cls, path: Path) -> "RunSummary":
         """Return what `write` kept."""
         return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+
+def describe_defects(defects: Mapping[str, Mapping[str, int]]) -> str:
+    """Say what was left out of the data or repaired: `train: degenerate_box 1`; empty for none."""
+    return "; ".join(
+        f"{split}: {', '.join(f'{kind} {count}' for kind, count in counts.items())}"
+        for split, counts in defects.items()
+        if counts
+    )

@@ -135,6 +135,8 @@ def train(config: Config, again: bool = False, home: Path | None = None) -> RunS
             promoted=decision.promote,
             reasons=decision.reasons,
             timings=timings,
+            test=evidence.test,
+            defects=evidence.defects,
         )
         summary.write(folder.summary)
         run_pages.show_result(summary)
@@ -240,7 +242,7 @@ def finish(
 ) -> list[str]:
     """Log what was verified and end the MLflow run; return the version's aliases."""
     client = MlflowClient()
-    run_pages.log_verified(run_id, evidence.metrics, evidence.trivial)
+    run_pages.log_verified(run_id, evidence)
     client.log_artifact(run_id, str(RunFolder(run_dir).scores))
     end_run(client, run_id, "FINISHED")
     return registry.aliases(config.name, version)

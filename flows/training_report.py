@@ -6,7 +6,7 @@ from flows.config import Config
 from flows.console import Bar, note, show_table
 from flows.journal import last_event, read_journal
 from flows.runtime import choose_backend, choose_precision
-from flows.summary import RunSummary
+from flows.summary import RunSummary, describe_defects
 
 _HEADLINE = ("ap50", "ap", "ap75", "ar_100", "voc07_ap50")
 _BOOK = ("class_error", "box_mae")  # the book's figures, on the training split as it prints them
@@ -64,6 +64,8 @@ class Progress:
             f"{event['num_params']:,} parameters; {event['train_size']:,} pictures to learn from, "
             f"{event['val_size']:,} to validate on"
         )
+        if told := describe_defects(event.get("defects", {})):
+            self.bar.write(f"defects in the data: {told}")
 
     def _on_step(self, event: dict) -> None:
         metrics = event["metrics"]
@@ -93,8 +95,17 @@ def show_summary(summary: RunSummary) -> None:
     title = f"{summary.model_uri}, measured in a fresh process on {summary.verified_on}"
     show_table(["metric", "model", "answering nothing"], rows + _book_rows(summary), title=title)
     print()
+    if summary.test is not None:
+        show_table(["on the test split", "model"], _test_rows(summary.test))
+        print()
     for topic, fact in summary.facts():
         print(f"{topic:<12} {fact}")
+
+
+def _test_rows(test: dict) -> list[list]:
+    rows = [[name, test[name]] for name in _HEADLINE]
+    classes = test["ap_per_class"]
+    return rows + [[f"ap of {name}", ap] for name, ap in classes.items() if len(classes) > 1]
 
 
 def _book_rows(summary: RunSummary) -> list[list]:

@@ -35,19 +35,23 @@ class Evidence:
 
     Args:
         metrics, trivial: the version's, and those of answering "nothing", on the same pictures.
+        test: the version's on the split `test`, which decides nothing; None: the data have none.
         backend: where they were measured.
         pictures: which pictures: the SPEC, its digest and its limit.
         differences: from what the training backend measured, in words; none in a sound model.
         champion, champion_metrics: the version it was compared with, on the same pictures.
+        defects: of the data, split -> kind -> how many, as training met them.
         confidence: 0..1, that it is better than the champion.
         seconds: that scoring took.
     """
 
     metrics: dict
     trivial: dict
+    test: dict | None
     backend: str
     pictures: str
     differences: list[str]
+    defects: dict[str, dict[str, int]]
     champion: str | None
     champion_metrics: dict | None
     confidence: float | None
@@ -69,7 +73,8 @@ def verify_model(
     """Score a run's published model anew, beside the champion where there is one."""
     began = time.monotonic()
     events = read_journal(folder.journal)
-    spec = ":".join(filter(None, (config.data.name, config.data.path))) + "@val"
+    place = ":".join(filter(None, (config.data.name, config.data.path)))
+    spec = f"{place}@val"
     started = last_event(events, "started") or {}
     pictures = f"{spec} {started['data_digest']['val']} limit {config.data.limit}"
     measure = functools.partial(
@@ -96,12 +101,18 @@ def verify_model(
     if rival is not None and rival_metrics is None:
         out = folder.path / "scores_champion.json"
         rival_metrics = measure(rival, backend=elsewhere, out=out)["metrics"]
+    test = None
+    if "test" in started.get("splits", ()):
+        out = folder.path / "scores_test.json"
+        test = measure(folder.model, data=f"{place}@test", backend=elsewhere, out=out)["metrics"]
     return Evidence(
         metrics=scores["metrics"],
         trivial=scores["trivial"],
+        test=test,
         backend=elsewhere,
         pictures=pictures,
         differences=_differences(reference, scores["metrics"]),
+        defects=started.get("defects", {}),
         champion=None if champion is None else str(champion.version),
         champion_metrics=rival_metrics,
         confidence=scores["confidence"],

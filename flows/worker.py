@@ -142,10 +142,15 @@ def _facts(config, source, task):
         "train_size": min(source.size("train"), limit or source.size("train")),
         "val_size": min(source.size("val"), limit or source.size("val")),
         "splits": list(source.splits),
-        "defects": {split: dict(source.skipped(split)) for split in ("train", "val")},
+        "defects": {split: dict(source.skipped(split)) for split in _used_splits(source)},
         "num_params": task.count_params(),
         "pid": os.getpid(),
     }
+
+
+def _used_splits(source):
+    """Those of training and, scored at the end, test: a defect in it stops the run now."""
+    return ["train", "val", *(["test"] if "test" in source.splits else [])]
 
 
 def _sha256(path):

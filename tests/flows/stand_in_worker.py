@@ -2,7 +2,7 @@
 
 STAND_IN, a JSON object in the environment, steers it: `steps`, `delay` (seconds a step), `ap50` (of
 the model), `ap50_elsewhere` (of the same model when it is scored), `mistake` (exit 2 with this
-line), `crash_at` (dies at that step, each time).
+line), `crash_at` (dies at that step, each time), `splits` (of the data; on `test` it scores half).
 """
 
 import argparse
@@ -41,6 +41,7 @@ def train(args):
                 checkpoint.write_text(str(step))
                 log.append("checkpoint", step=step)
         metrics = {"val/ap50": OPTIONS["ap50"], "val/loss": 0.5}
+        log.append("sample", step=OPTIONS["steps"], path=draw(run_dir))
         log.append("evaluation", step=OPTIONS["steps"], epoch=1, metrics=metrics)
         model = run_dir / "model.keras"
         model.write_text(json.dumps(OPTIONS))
@@ -51,14 +52,25 @@ def train(args):
     return 0
 
 
+def draw(run_dir):
+    """Leave a picture, as the real worker does of what it found."""
+    from PIL import Image
+
+    path = run_dir / "samples" / f"{OPTIONS['steps']:06d}-one.png"
+    path.parent.mkdir(exist_ok=True)
+    Image.new("RGB", (64, 48), "yellow").save(path)
+    return str(path.relative_to(run_dir))
+
+
 def facts():
     return {
         "backend": os.environ["KERAS_BACKEND"],
         "precision": "float32",
         "versions": {"python": sys.version.split()[0]},
-        "parameters": {},
+        "parameters": {"train": {"epochs": 1}, "data": {"batch_size": 1}},
         "data_digest": {"train": "aa", "val": "bb"},
-        "train_size": 8,
+        "splits": OPTIONS.get("splits", ["train", "val"]),
+        "train_size": OPTIONS["steps"],
         "val_size": 4,
         "num_params": 1,
         "pid": os.getpid(),
@@ -68,6 +80,8 @@ def facts():
 def score(args):
     model = json.loads(Path(args.model).read_text())
     ap50 = model.get("ap50_elsewhere", model["ap50"])
+    if args.data.endswith("@test"):
+        ap50 /= 2
     confidence = None
     if args.against:
         against = json.loads(Path(args.against).read_text())["ap50"]
@@ -92,6 +106,7 @@ def main():
     verb = verbs.add_parser("score")
     verb.add_argument("model")
     verb.add_argument("--data")
+    verb.add_argument("--on-defect")
     verb.add_argument("--limit", type=int)
     verb.add_argument("--against")
     verb.add_argument("--metric")

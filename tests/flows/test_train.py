@@ -103,7 +103,7 @@ def assert_history_is_the_journal(uri, run_id, journal):
     told = Counter(
         (key, point.step, point.timestamp, point.value)
         for key in client.get_run(run_id).data.metrics
-        if not key.startswith(("timings/", "verified/", "trivial/"))
+        if not key.startswith(("timings/", "verified/", "trivial/", "test/"))
         for point in client.get_metric_history(run_id, key)
     )
     assert told == Counter(
@@ -122,10 +122,12 @@ def statuses(home):
 
 def test_a_configuration_becomes_a_run_a_version_and_the_champion(home, stand_in):
     events = []
+    stand_in(splits=["train", "val", "test"])
     summary = run(smoke("name=whole"), home=home, progress=events.append)
     assert summary.promoted
     assert summary.aliases == ["challenger", "champion"]
     assert summary.metrics["ap50"] == 0.75
+    assert summary.test["ap50"] == 0.375
     assert summary.verified_on != summary.backend or len(installed_backends()) == 1
     kinds = [event["kind"] for event in events]
     assert kinds.count("step") == 10
@@ -139,6 +141,7 @@ def test_a_configuration_becomes_a_run_a_version_and_the_champion(home, stand_in
     assert told.info.status == "FINISHED"
     assert told.data.params["train.optimizer.learning_rate"] == "0.01"
     assert told.data.metrics["timings/step_seconds"] == 0.75
+    assert told.data.metrics["test/ap50"] == 0.375
     assert version.run_id == summary.mlflow_run_id
     assert version.tags["gate"] == "passed"
     assert version.tags["config_hash"] in folder.name

@@ -77,6 +77,24 @@ def test_summary_shows_the_books_figures_beside_the_trivial_ones(tmp_path, capsy
     assert "try it       zoo predict models:/book/3 PICTURE" in out
 
 
+def test_the_test_split_has_its_own_table_with_the_classes(tmp_path, capsys):
+    test = dict.fromkeys(("ap", "ap50", "ap75", "ar_100", "voc07_ap50"), 0.5)
+    test["ap_per_class"] = {"cell": 0.25, "platelet": 0.125}
+    show_summary(summary(tmp_path, test=test))
+    out = capsys.readouterr().out
+    rows = [[cell.strip() for cell in line.split("│")] for line in out.splitlines() if "│" in line]
+    assert ["ap50", "0.5"] in rows
+    assert ["ap of platelet", "0.125"] in rows
+
+
+def test_what_was_left_out_of_the_data_is_told(tmp_path, capsys):
+    found = {"train": {"degenerate_box": 2, "empty_file": 1}, "val": {}}
+    show_summary(summary(tmp_path, defects=found))
+    assert "data defects train: degenerate_box 2, empty_file 1\n" in capsys.readouterr().out
+    show_summary(summary(tmp_path))
+    assert "data defects none\n" in capsys.readouterr().out
+
+
 def test_a_champion_is_called_by_its_alias(tmp_path, capsys):
     show_summary(summary(tmp_path, aliases=["challenger", "champion"], promoted=True))
     assert "zoo predict models:/book@champion PICTURE" in capsys.readouterr().out
