@@ -4,9 +4,12 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
+from zoo.data import load_source
 from zoo.data.layout import Defect, FoundPicture
 from zoo.data.yolo import label_file, open_yolo
 from zoo.data.yolo_yaml import read_yolo_yaml
@@ -292,3 +295,18 @@ def test_roots_hold_what_lies_outside_the_opened_path(folder):
     roots = set(open_yolo(folder / "data.yaml").roots)
     assert {folder, folder / "images/train", folder / "labels/train"} <= roots
     assert Path(folder / "data.yaml") not in roots
+
+
+def test_a_polygon_becomes_a_mask_in_pixels(tmp_path):
+    for part in ("images", "labels"):
+        (tmp_path / part).mkdir()
+    Image.new("RGB", (64, 32)).save(tmp_path / "images/a.png")
+    # the rectangle from (16, 8) to (48, 24) pixels
+    (tmp_path / "labels/a.txt").write_text("0 .25 .25 .75 .25 .75 .75 .25 .75\n")
+    write_yaml(tmp_path, {"train": "images", "names": ["cat"]})
+    source = load_source("yolo", path=tmp_path, data_dir=str(tmp_path / "cache"))
+    ((_, _, truth),) = source.ground_truth("train", masks=True)
+    expected = np.zeros((32, 64), bool)
+    expected[8:24, 16:48] = True
+    assert np.array_equal(truth.masks[0], expected)
+    assert truth.boxes.tolist() == [[16, 8, 48, 24]]

@@ -108,7 +108,7 @@ def _judge_object(thing: FoundObject, unit, facts, frame, label_of, flaws) -> Ju
     box = _judge_box(thing.box, scale, frame, flaws)
     if box is None:
         return None
-    mask = _judge_mask(thing.segmentation, facts, frame, flaws)
+    mask = _judge_mask(_in_pixels(thing.segmentation, unit, frame), facts, frame, flaws)
     area = _judge_area(thing.area, box, height * width, flaws)
     if frame != facts.upright:
         box = _upright_box(box, facts.orientation)
@@ -149,6 +149,17 @@ def _box_problem(box: _Box, scale) -> tuple[str, str] | None:
         unit = "" if scale[0] == 1 else f" of {scale[0]}x{scale[1]} pixels"
         return "box_outside", f"{_numbers(box)} lies outside the picture{unit}."
     return None
+
+
+def _in_pixels(segmentation, unit: str, frame: tuple[int, int]):
+    """Polygons whose points are fractions, as YOLO has them, in pixels of the frame."""
+    if unit == "pixels" or not isinstance(segmentation, list):
+        return segmentation
+    height, width = frame
+    return [
+        [value * (height if place % 2 else width) for place, value in enumerate(polygon)]
+        for polygon in segmentation
+    ]
 
 
 def _judge_mask(segmentation, facts: PictureFacts, frame, flaws) -> bytes:

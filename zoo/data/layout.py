@@ -65,7 +65,8 @@ class FoundObject:
         name: of the class.
         crowd: the box covers a group that is not counted.
         area: of the object, square pixels; None: the box's.
-        segmentation: COCO's, polygons [[x, y, x, y, ...], ...] or an RLE {"size", "counts"}.
+        segmentation: COCO's, polygons [[x, y, x, y, ...], ...] in the picture's `unit` or an RLE
+            {"size", "counts"}.
         line: in the annotation file.
     """
 
