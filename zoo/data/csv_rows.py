@@ -63,11 +63,11 @@ def _places(file: Path, header: list[str] | Defect) -> tuple[int, ...]:
 
 
 def _row(file: Path, line: int, fields: list[str], places: tuple[int, ...]) -> CsvRow | Defect:
-    if len(fields) <= max(places):
-        message = f"expected {max(places) + 1} values; got {len(fields)}."
-        return Defect("malformed_line", str(file), line, message)
     if any("\n" in field for field in fields):
         message = "a value that goes on in the next line. Is a quote not closed?"
+        return Defect("malformed_line", str(file), line, message)
+    if len(fields) <= max(places):
+        message = f"expected {max(places) + 1} values; got {len(fields)}."
         return Defect("malformed_line", str(file), line, message)
     name, label, *edges = (fields[place].strip() for place in places)
     if not name or "\0" in name:
