@@ -17,16 +17,11 @@ from prefect.events.schemas.events import ResourceSpecification
 
 SILENCE_SECONDS = 90  # three heartbeats of 30 s, the shortest that Prefect sends
 MAX_RERUNS = 3  # of one run; what crashes each time would otherwise crash for ever
+RERUN_SECONDS = 10  # after the crash, which a worker reports twice, seconds apart
 FLOW = "train"
 
 _ANY_RUN = "prefect.flow-run.*"
-_SIGNS_OF_LIFE_OR_END = {
-    f"prefect.flow-run.{name}"
-    for name in (
-        "heartbeat", "Completed", "Failed", "Crashed", "Cancelled", "Cancelling",
-        "Scheduled", "AwaitingRetry", "Paused", "Suspended",
-    )
-}  # fmt: skip
+_ENDS = ("Completed", "Failed", "Cancelled", "Cancelling")
 
 
 def automations(pool: str, *, silence: float = SILENCE_SECONDS) -> list[Automation]:
@@ -55,7 +50,7 @@ def _notice_silence(silence: float) -> Automation:
             match_related=_related("flow", FLOW),
             for_each={"prefect.resource.id"},
             after={"prefect.flow-run.heartbeat"},
-            expect=_SIGNS_OF_LIFE_OR_END,
+            expect=_events("heartbeat", "Crashed", "Scheduled", "AwaitingRetry", "Paused", *_ENDS),
             threshold=1,
             within=timedelta(seconds=silence),
         ),
@@ -77,15 +72,16 @@ def _rerun_crashed(pool: str) -> Automation:
         name=f"zoo: rerun what crashed in {pool}",
         description=f"A crashed run goes on from its checkpoint, {MAX_RERUNS} times at most.",
         trigger=EventTrigger(
-            posture=Posture.Reactive,
+            posture=Posture.Proactive,  # fires when after the crash nothing else has happened
             match=ResourceSpecification(
                 {"prefect.resource.id": _ANY_RUN, "prefect.run-count": started}
             ),
             match_related=_related("work-pool", pool),
             for_each={"prefect.resource.id"},
-            expect={"prefect.flow-run.Crashed"},
+            after={"prefect.flow-run.Crashed"},
+            expect=_events("Scheduled", "AwaitingRetry", "Pending", "Running", *_ENDS),
             threshold=1,
-            within=timedelta(0),
+            within=timedelta(seconds=RERUN_SECONDS),
         ),
         actions=[
             ChangeFlowRunState(
@@ -96,6 +92,10 @@ def _rerun_crashed(pool: str) -> Automation:
             )
         ],
     )
+
+
+def _events(*states: str) -> set[str]:
+    return {f"prefect.flow-run.{state}" for state in states}
 
 
 def _related(role: str, name: str) -> ResourceSpecification:

@@ -2,21 +2,28 @@
 
 `prefect deploy` does the middle part alone and asks for the work pool to be there; `deploy` does
 all of it, and again changes nothing. Words: a *deployment* is a flow with its parameters, schedules
-and environment, known to the server; a *work pool* is the queue its runs wait in; a Prefect
-*worker* takes them from there and starts a process for each.
+and environment, known to the server; a *work pool* is where its runs wait; a Prefect *worker* takes
+them from there and starts a process for each. A *queue* of the pool stands for a device, because a
+training takes the whole of it: one run at a time goes through. (A worker's own `--limit 1` would do
+for one machine, but a worker of Prefect 3.8 dies of it when a run that crashed comes back at once.)
 """
 
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from flows.config import load_config
 from flows.runtime import UserError, controller_environment
 
 POOL = "zoo"
+QUEUE = "device-0"
 PREFECT_FILE = Path("prefect.yaml")
 
 
@@ -39,6 +46,10 @@ def read_config(path: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
 def deploy(pool: str = POOL, prefect_file: Path = PREFECT_FILE) -> list[str]:
     """Make the work pool, apply the deployments and the automations to the server that is named.
 
+    Args:
+        pool: stands for the one that the file names.
+        prefect_file: the deployments.
+
     Returns: the deployments' names, each with its flow's: `train/smoke`.
 
     Raises:
@@ -53,18 +64,39 @@ def deploy(pool: str = POOL, prefect_file: Path = PREFECT_FILE) -> list[str]:
     from flows.automations import apply_automations
 
     _require_server()
-    _make_pool(pool)
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    done = subprocess.run(
-        [*command, "--prefect-file", str(prefect_file)],
-        env=_environment(),
-        capture_output=True,
-        text=True,
+    described = _read(prefect_file, pool)
+    make_pool(
+        pool, sorted({one["work_pool"]["work_queue_name"] for one in described["deployments"]})
     )
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+        yaml.safe_dump(described, file, sort_keys=False)
+        file.flush()
+        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+        done = subprocess.run(
+            [*command, "--prefect-file", file.name],
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
     if done.returncode != 0:
         raise UserError(f"{prefect_file}: {_complaint(done.stdout + done.stderr)}")
     apply_automations(pool)
-    return _names(pool)
+    return deployed(pool)
+
+
+def _read(prefect_file: Path, pool: str) -> dict[str, Any]:
+    """Return the description, with every deployment in the pool and in a queue of it."""
+    try:
+        described = yaml.safe_load(prefect_file.read_text(encoding="utf-8"))
+        for deployment in described["deployments"]:
+            places = deployment.setdefault("work_pool", {})
+            places |= {"work_queue_name": QUEUE} | places | {"name": pool}
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{prefect_file}: expected a list of `deployments`; got {type(error).__name__}: {error}"
+        ) from None
+    return described
 
 
 def _require_server() -> None:
@@ -92,7 +124,8 @@ def _complaint(output: str) -> str:
     return " ".join(lines[told : told + 6]) or "prefect deploy failed and said nothing"
 
 
-def _make_pool(pool: str) -> None:
+def make_pool(pool: str, queues: Sequence[str] = (QUEUE,)) -> None:
+    """Make the work pool and its queues, each for one run at a time; what there is, stays."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectAlreadyExists
@@ -100,15 +133,17 @@ def _make_pool(pool: str) -> None:
 
     template = ProcessWorker.get_default_base_job_template()
     with get_client(sync_client=True) as client:
-        try:
+        with suppress(ObjectAlreadyExists):
             client.create_work_pool(
                 WorkPoolCreate(name=pool, type="process", base_job_template=template)
             )
-        except ObjectAlreadyExists:
-            return
+        for queue in queues:
+            with suppress(ObjectAlreadyExists):
+                client.create_work_queue(queue, work_pool_name=pool, concurrency_limit=1)
 
 
-def _names(pool: str) -> list[str]:
+def deployed(pool: str) -> list[str]:
+    """Return the deployments of a work pool, as `flow/deployment`."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 

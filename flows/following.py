@@ -1,5 +1,7 @@
 """A training attended to: its events go to MLflow and to whoever listens, and its end is told."""
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -46,14 +48,32 @@ def ended_on_failure(folder: RunFolder, uri: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        status, reason = "FAILED", one_line(error)
-        if not isinstance(error, Exception):
-            status = "KILLED"
-            reason = "cancelled in Prefect" if is_being_cancelled() else reason
-        with suppress(Exception):  # a store that is away: the next start ends the run
-            run_id = read_state(folder)["run_id"]
-            end_run(MlflowClient(tracking_uri=uri), run_id, status, reason)
+        with undisturbed():
+            _end_run(folder, uri, error)
         raise
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let SIGTERM wait: a Prefect worker that is stopped sends it to its runs more than once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end_run(folder: RunFolder, uri: str, error: BaseException) -> None:
+    status, reason = "FAILED", one_line(error)
+    if not isinstance(error, Exception):
+        status = "KILLED"
+        reason = "cancelled in Prefect" if is_being_cancelled() else reason
+    with suppress(Exception):  # a store that is away: the next start ends the run
+        run_id = read_state(folder)["run_id"]
+        end_run(MlflowClient(tracking_uri=uri), run_id, status, reason)
 
 
 def _tell(listeners: Sequence[Callable[[dict], None]], event: dict) -> None:

@@ -26,6 +26,7 @@ from prefect.artifacts import (
 )
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
+from prefect.utilities.urls import url_for
 
 from flows.embedded import server_has_pages
 from flows.journal import read_journal
@@ -155,7 +156,7 @@ def artifact_key(name: str, what: str) -> str:
 
 def prefect_page() -> str | None:
     """Return the address of this flow run's page; None where its server has none."""
-    return flow_run.ui_url if server_has_pages() else None
+    return url_for("flow-run", obj_id=flow_run.id) if server_has_pages() else None
 
 
 def mlflow_page(uri: str, run_id: str) -> str | None:

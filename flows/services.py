@@ -1,8 +1,8 @@
 """A service of `zoo up`: a process with a log, which is ready some day and ends with its children.
 
-Everything is ended by pid: a service's family (itself, its children, theirs) is looked up before it
-is told to stop, because a training process lives in a session of its own, and whoever is left after
-a while is killed.
+Everything is ended by pid. A service's family (itself, its children, theirs) is looked at while it
+lives, because a training has a session of its own and outlives its parents; at the end all of it is
+told to stop, and whoever is left after a while is killed.
 """
 
 import os
@@ -18,9 +18,11 @@ from typing import IO
 import psutil
 
 from flows.runtime import UserError
+from flows.supervisor import describe_end
 
 START_SECONDS = 300.0  # fresh databases are migrated: 20 s, far more on a starved machine
 _TAIL_LINES = 15
+_KILL_SECONDS = 10.0
 
 
 class ServiceError(RuntimeError):
@@ -64,6 +66,7 @@ class Service:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # ctrl-C is for `zoo up`, which stops them in order
             )
+        self._family: list[psutil.Process] = [self._process]
         self._reader: IO[str] = log.open(errors="replace")
         self._partial = ""
 
@@ -82,40 +85,77 @@ class Service:
         while not self._answers():
             self.check()
             if time.monotonic() > deadline:
-                raise ServiceError(
-                    f"{self.name} did not answer in {START_SECONDS:.0f} s", self.tail
-                )
+                raise self._error(f"did not answer in {START_SECONDS:.0f} s")
             time.sleep(0.1)
         self.check()
 
     def check(self) -> None:
-        """Raise ServiceError where it has ended."""
+        """Raise ServiceError where it has ended; call it now and then."""
+        self._look_at_family()
         if (code := self._process.poll()) is not None:
-            raise ServiceError(f"{self.name} ended with exit code {code}", self.tail)
+            raise self._error(describe_end(code))
 
     def new_lines(self) -> list[str]:
         """Return what it wrote since the last call, in whole lines."""
         *lines, self._partial = (self._partial + self._reader.read()).split("\n")
         return lines
 
-    @property
-    def tail(self) -> str:
-        """The end of its log."""
+    def _error(self, what: str) -> ServiceError:
         lines = self.log.read_text(errors="replace").strip().splitlines()
-        return "\n".join(lines[-_TAIL_LINES:])
+        return ServiceError(
+            f"{self.name} {what}; its log: {self.log}", "\n".join(lines[-_TAIL_LINES:])
+        )
 
     def stop(self) -> None:
-        """End it and all that it started."""
-        family = [self._process]
+        """End it and all that it started, the descendants first: it may have to report them."""
+        self._look_at_family()
+        _end(self._family[1:], self.patience)
+        _end(self._family[:1], self.patience)
+        self._look_at_family()
+        _end(self._family, 0.0)
+        with suppress(psutil.TimeoutExpired):
+            self._process.wait(_KILL_SECONDS)
+        self._reader.close()
+
+    def _look_at_family(self) -> None:
+        """Remember its children, before one of them is orphaned and cannot be found any more."""
         with suppress(psutil.NoSuchProcess):
-            family += self._process.children(recursive=True)
-            self._process.terminate()
-        _, left = psutil.wait_procs(family, timeout=self.patience)
-        for process in left:
+            known = set(self._family)
+            self._family += [
+                process
+                for process in self._process.children(recursive=True)
+                if process not in known
+            ]
+
+
+def _end(processes: Sequence[psutil.Process], patience: float) -> None:
+    """Tell them to end, and kill those that have not after a while."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    if not _wait(processes, patience):
+        for process in processes:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(left, timeout=self.patience)
-        self._reader.close()
+        _wait(processes, _KILL_SECONDS)
+
+
+def _wait(processes: Sequence[psutil.Process], seconds: float) -> bool:
+    """Wait until all have ended; return whether they have."""
+    deadline = time.monotonic() + seconds
+    while any(is_alive(process) for process in processes):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Return whether a process runs; one that nobody has reaped as yet does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def require_free_port(port: int, option: str) -> None:

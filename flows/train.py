@@ -33,7 +33,7 @@ from prefect.runtime import flow_run
 from flows import catalogue, provenance, registry, run_pages
 from flows.config import Config, config_hash, resolve_config
 from flows.embedded import prefect_server
-from flows.following import ended_on_failure, follow
+from flows.following import ended_on_failure, follow, undisturbed
 from flows.journal import last_event, read_journal
 from flows.promote import Decision, decide
 from flows.run_folder import RunFolder, claim_folder, default_home
@@ -165,8 +165,9 @@ def compute(config: Config, run_dir: Path, home: Path, uri: str) -> dict[str, fl
     try:
         follow(worker, tracker, [_progress.get(), run_pages.ProgressArtifact(config.name)])
     except BaseException:
-        worker.stop()
-        tracker.sync()
+        with undisturbed():
+            worker.stop()
+            tracker.sync()
         raise
     tracker.catch_up()
     finished = last_event(read_journal(folder.journal), "finished")

@@ -20,14 +20,23 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from flows.console import note
+from flows.deployments import QUEUE
 from flows.embedded import bypass_proxies
 from flows.runtime import UserError, controller_environment
-from flows.services import Service, answers_at, require_free_port, require_writable
+from flows.services import (
+    Service,
+    ServiceError,
+    answers_at,
+    require_free_port,
+    require_writable,
+)
 
 HEARTBEAT_SECONDS = 30  # of a flow run; the shortest that Prefect sends
 _LOOK_SECONDS = 0.5
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _WORKER_PATIENCE = 25.0  # to stop a training and tell MLflow
-_ALARMING = re.compile(r"\b(WARNING|ERROR|CRITICAL|Traceback)\b|^\w*Error\b")
+# Of the servers' lines; `consume_loop` complains of a busy database and then tries again.
+_ALARMING = re.compile(r"^(?!.*Failed in consume_loop).*\| (ERROR|CRITICAL) +\|")
 # Ends the services when its own stdin ends, which it does when this process dies, even by SIGKILL.
 _WATCHDOG = 'read -r _; kill "$@" 2>/dev/null'
 
@@ -69,6 +78,9 @@ class Place:
                 "PREFECT_HOME": str(self.home / "prefect"),
                 "PREFECT_PROFILES_PATH": str(self.home / "prefect" / "profiles.toml"),
                 "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
+                "PREFECT_WORKER_QUERY_SECONDS": "2",  # it is our own server that is asked
+                "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # `zoo train` may write to it as well
+                "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "60",
                 "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
                 "MLFLOW_TRACKING_URI": self.mlflow,
                 "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -100,9 +112,13 @@ def up(place: Place) -> None:
             _tell(place)
             _follow(services)
         except KeyboardInterrupt:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is being done
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             note("stopping")
+        except ServiceError as error:
+            note(error.log)
+            raise
+        finally:
+            for number in _SIGNALS:  # it is being done
+                signal.signal(number, signal.SIG_IGN)
 
 
 def _start(place: Place, logs: Path, stack: ExitStack) -> list[Service]:
@@ -145,8 +161,7 @@ def _mlflow(place: Place) -> list[str]:
 
 
 def _worker(place: Place) -> list[str]:
-    """One run at a time: a training takes the whole device."""
-    options = ["--pool", place.pool, "--type", "process", "--limit", "1"]
+    options = ["--pool", place.pool, "--type", "process", "--work-queue", QUEUE]
     options += ["--name", socket.gethostname(), "--install-policy", "never"]
     return [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start", *options]
 
@@ -203,12 +218,11 @@ def _only_one(home: Path) -> Iterator[None]:
 @contextmanager
 def _sigterm_interrupts() -> Iterator[None]:
     """Let SIGTERM do what ctrl-C does, and ctrl-C work in the background as well."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    before = [signal.signal(number, signal.default_int_handler) for number in _SIGNALS]
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in zip(_SIGNALS, before, strict=True):
             signal.signal(number, handler)
 
 

@@ -1,0 +1,164 @@
+"""`zoo up`: what it refuses, that a dead service ends it, and that nothing stays behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import psutil
+import pytest
+from mlflow.tracking import MlflowClient
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from services import PROJECT, Services, stand_in_deployments, wait_for
+
+from flows import deployments
+from flows.embedded import prefect_server
+from flows.runtime import UserError
+from flows.services import Service, ServiceError, is_alive
+from flows.tracking_store import open_store
+
+pytestmark = pytest.mark.any_backend
+
+
+def zoo(*arguments, cwd=PROJECT, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "flows.cli", *map(str, arguments)],
+        cwd=cwd,
+        env={k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"} | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("option", ["--prefect-port", "--mlflow-port"])
+def test_a_port_that_is_taken_is_the_users_mistake(tmp_path, option):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        answer = zoo("up", "--home", tmp_path / "home", option, port)
+    assert answer.returncode == 2
+    assert answer.stderr.startswith(f"error: port {port} of 127.0.0.1 is taken")
+    assert option in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+
+
+def test_a_home_that_cannot_be_written_to_is_the_users_mistake(tmp_path):
+    (tmp_path / "file").touch()
+    answer = zoo("up", "--home", tmp_path / "file" / "home")
+    assert answer.returncode == 2
+    assert answer.stderr == (
+        f"error: {tmp_path}/file/home: cannot be written to (Not a directory); choose another "
+        "folder with --home\n"
+    )
+
+
+def test_deploying_without_a_server_or_a_description_is_the_users_mistake(tmp_path):
+    answer = zoo("deploy", cwd=tmp_path, PREFECT_HOME=str(tmp_path))
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("error: prefect.yaml: no such file; ")
+    answer = zoo("deploy", PREFECT_HOME=str(tmp_path))
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("error: no Prefect server is named; start one with `zoo up`")
+
+
+def test_a_service_that_dies_shows_the_end_of_its_log(tmp_path):
+    service = Service(
+        "teapot",
+        [sys.executable, "-c", "print('short'); print('and stout'); raise SystemExit(3)"],
+        environment=os.environ,
+        log=tmp_path / "teapot.log",
+        answers=lambda: False,
+    )
+    with pytest.raises(ServiceError, match=r"^teapot failed with exit code 3; its log: /") as error:
+        service.wait_until_ready()
+    assert error.value.log == "short\nand stout"
+
+
+def test_a_service_ends_with_children_that_have_sessions_of_their_own(tmp_path):
+    child = "import subprocess, sys, time; print(subprocess.Popen([sys.executable, '-c', "
+    child += "'import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)'], "
+    child += "start_new_session=True).pid, flush=True); time.sleep(600)"
+    service = Service(
+        "parent",
+        [sys.executable, "-c", child],
+        environment=os.environ,
+        log=tmp_path / "parent.log",
+        patience=0.5,
+    )
+    wait_for(lambda: (tmp_path / "parent.log").read_text().strip())
+    (line,) = [line for line in service.new_lines() if line]
+    grandchild = psutil.Process(int(line))
+    service.stop()
+    assert not psutil.pid_exists(service.pid)
+    assert not is_alive(grandchild)
+
+
+def test_prefect_deploy_all_works_without_questions_in_a_clean_checkout(tmp_path):
+    checkout = tmp_path / "checkout"
+    subprocess.run(["git", "clone", "-q", str(PROJECT), str(checkout)], check=True)
+    with prefect_server(tmp_path) as url, temporary_settings({PREFECT_API_URL: url}):
+        deployments.make_pool("zoo")
+        answer = subprocess.run(
+            [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+            cwd=checkout,
+            env=os.environ | {"PREFECT_API_URL": url},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        assert deployments.deployed("zoo") == [
+            "train/smoke",
+            "train/tiny_ssd_bananas",
+            "train/tiny_ssd_reduced",
+        ]
+
+
+@pytest.mark.slow
+def test_a_config_with_a_mistake_is_refused_when_it_is_deployed(tmp_path, monkeypatch):
+    monkeypatch.chdir(PROJECT)
+    text = stand_in_deployments(tmp_path / "prefect.yaml").read_text()
+    wrong = "path: configs/smoke.yaml, overrides: [train.epochs=none]"
+    (tmp_path / "prefect.yaml").write_text(text.replace("path: configs/smoke.yaml", wrong))
+    with prefect_server(tmp_path) as url, temporary_settings({PREFECT_API_URL: url}):
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        with pytest.raises(UserError, match=r"train\.epochs"):
+            deployments.deploy(prefect_file=tmp_path / "prefect.yaml")
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
+def test_it_stops_everything_a_training_included_and_says_so_to_mlflow(tmp_path, number):
+    services = Services(tmp_path / "home").wait_until_ready()
+    try:
+        flow_run = services.start_run(steps=10000, delay=0.05)
+        wait_for(lambda: (folder := services.folder(flow_run)) and folder.worker_pid.exists())
+        family = services.family()
+        assert int(services.folder(flow_run).worker_pid.read_text()) in {p.pid for p in family}
+        services.process.send_signal(number)
+        assert services.process.wait(timeout=60) == 0
+        assert [process for process in family if is_alive(process)] == []
+    finally:
+        services.stop()
+    with open_store(services.home) as uri:
+        client = MlflowClient(uri)
+        experiment = client.get_experiment_by_name("smoke")
+        (told,) = client.search_runs([experiment.experiment_id])
+    assert told.info.status == "KILLED"
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_ends_it_with_the_end_of_the_log(tmp_path):
+    services = Services(tmp_path / "home").wait_until_ready()
+    try:
+        family = services.family()
+        (mlflow,) = [p for p in services.process.children() if "mlflow" in " ".join(p.cmdline())]
+        mlflow.kill()
+        assert services.process.wait(timeout=60) == 1
+        last_line = services.text().splitlines()[-1]
+        assert last_line.startswith("error: mlflow was killed (out of memory?); its log: ")
+        assert str(services.home / "logs" / "mlflow.log") in last_line
+        assert [process for process in family if is_alive(process)] == []
+    finally:
+        services.stop()
