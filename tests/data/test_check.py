@@ -86,10 +86,17 @@ def test_painted_pictures_have_no_defects(bananas):
     report = check_source(bananas, ["val"])
     assert report["splits"]["val"]["pictures"] == 5
     assert report["defects"] == []
-    json.dumps(report)
+    assert json.loads(json.dumps(report)) == report
 
 
-def test_quantiles_are_right_within_their_step():
+def test_quantiles_of_few_distinct_numbers_are_exact():
+    spread = Spread()
+    spread.add(np.repeat([1.0, 2.0, 7.0], [10, 85, 5]))
+    told = spread.summary()
+    assert (told["p5"], told["median"], told["p95"], told["largest"]) == (1, 2, 2, 7)
+
+
+def test_quantiles_of_many_numbers_are_right_within_their_step():
     values = np.random.default_rng(0).lognormal(0, 1, 10_000)
     spread = Spread()
     for part in np.array_split(values, 77):

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.any_backend
 
 RUNS = {"size": [HEIGHT, WIDTH], "counts": [200, 100, 1236]}
 COUNTS = coco_mask.frPyObjects(RUNS, HEIGHT, WIDTH)["counts"].decode()
-MUTATIONS = 2000  # of each format
+MUTATIONS = 600  # of each format, 2,400 in all
 TOKENS = [
     b"nan", b"-1", b"1e999", b"9" * 400, b"9" * 5000, b"<", b">", b"&", b"]", b"[", b"{", b"}",
     b'"', b":", b",", b"\n", b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"null", b"true", b"[[[[",
