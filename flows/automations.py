@@ -18,7 +18,9 @@ from prefect.events.schemas.events import ResourceSpecification
 SILENCE_SECONDS = 90  # three heartbeats of 30 s, the shortest that Prefect sends
 MAX_RERUNS = 3  # of one run; what crashes each time would otherwise crash for ever
 RERUN_SECONDS = 10  # after the crash, which a worker reports twice, seconds apart
+RERUN_MESSAGE = "Crashed; goes on from its checkpoint."
 FLOW = "train"
+HEARTBEAT = "prefect.flow-run.heartbeat"
 
 _ANY_RUN = "prefect.flow-run.*"
 _ENDS = ("Completed", "Failed", "Cancelled", "Cancelling")
@@ -30,14 +32,23 @@ def automations(pool: str, *, silence: float = SILENCE_SECONDS) -> list[Automati
 
 
 def apply_automations(pool: str, *, silence: float = SILENCE_SECONDS) -> None:
-    """Create them on the server that is named, or bring those of the same name up to date."""
+    """Create them on the server that is named, or bring those of the same name up to date.
+
+    One that somebody has switched off stays off.
+    """
     for automation in automations(pool, silence=silence):
         known = _find(automation.name)
         if known is None:
             automation.create()
         else:
-            automation.id = known.id
+            automation.id, automation.enabled = known.id, known.enabled
             automation.update()
+
+
+def reruns_are_on(pool: str) -> bool:
+    """Return whether the server runs again what crashed in a work pool."""
+    known = _find(_rerun_crashed(pool).name)
+    return known is not None and known.enabled
 
 
 def _notice_silence(silence: float) -> Automation:
@@ -49,7 +60,7 @@ def _notice_silence(silence: float) -> Automation:
             match=ResourceSpecification({"prefect.resource.id": _ANY_RUN}),
             match_related=_related("flow", FLOW),
             for_each={"prefect.resource.id"},
-            after={"prefect.flow-run.heartbeat"},
+            after={HEARTBEAT},
             expect=_events("heartbeat", "Crashed", "Scheduled", "AwaitingRetry", "Paused", *_ENDS),
             threshold=1,
             within=timedelta(seconds=silence),
@@ -87,7 +98,7 @@ def _rerun_crashed(pool: str) -> Automation:
             ChangeFlowRunState(
                 name="AwaitingRetry",
                 state=StateType.SCHEDULED,
-                message="Crashed; goes on from its checkpoint.",
+                message=RERUN_MESSAGE,
                 force=True,  # a crash is an end, which a run leaves by force only
             )
         ],

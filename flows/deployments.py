@@ -62,6 +62,7 @@ def deploy(pool: str = POOL, prefect_file: Path = PREFECT_FILE) -> list[str]:
         )
     os.environ.update(controller_environment())  # read when Prefect is imported
     from flows.automations import apply_automations
+    from flows.recovery import recover
 
     _require_server()
     described = _read(prefect_file, pool)
@@ -82,6 +83,7 @@ def deploy(pool: str = POOL, prefect_file: Path = PREFECT_FILE) -> list[str]:
     if done.returncode != 0:
         raise UserError(f"{prefect_file}: {_complaint(done.stdout + done.stderr)}")
     apply_automations(pool)
+    recover(pool)
     return deployed(pool)
 
 
