@@ -1,6 +1,7 @@
 """Speed of the input pipeline, beside the training step of TinySSD that it feeds.
 
-    python benchmarks/feed.py [--rounds 5] [--seconds 4] [--policies none light ssd strong]
+    python benchmarks/feed.py [--rounds 5] [--seconds 3] [--backends torch tensorflow jax]
+        [--policies none light ssd strong]
 
 Photographs in JPEG files, 5 objects each, are read, decoded, brought to 256x256, augmented and put
 into batches of 32, as fast as they come (`pipeline`); the model takes training steps on a batch
@@ -18,12 +19,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from flows.runtime import bfloat16_support, installed_backends, prepare_process, worker_environment
 
 RESULTS = Path(__file__).parent / "results" / "feed.jsonl"
-BATCH, SIDE, MAX_BOXES = 32, 256, 8
+BATCH, MAX_BOXES = 32, 8
+AHEAD = 6  # batches that the pipeline has made by the time it is asked
 PICTURES, OBJECTS = 512, 5
 FILE_SIZES = ((256, 256), (480, 640))
 POLICIES = ("none", "light", "ssd", "strong")
@@ -64,10 +67,10 @@ def _cut(photograph, rng, size):
     return photograph.resize((width, height), box=(left, top, left + across, top + down))
 
 
-def contenders() -> list[tuple[str, str]]:
-    """Return (backend, precision) of all that can train here, the quicker precision of each."""
+def contenders(backends: list[str]) -> list[tuple[str, str]]:
+    """Return (backend, precision), the quicker precision of each on this machine."""
     quick = "mixed_bfloat16" if bfloat16_support()[0] else "float32"
-    return [(name, quick if name == "torch" else "float32") for name in installed_backends()]
+    return [(name, quick if name == "torch" else "float32") for name in backends]
 
 
 def measure(backend: str, precision: str, args) -> list[dict]:
@@ -118,20 +121,22 @@ def _rounds(task, feeds: dict, args) -> list[dict]:
     task.train_on_batch(*ready)  # compiles
     rates: dict = {key: {"pipeline": [], "step": [], "fed": []} for key in feeds}
     for _ in range(args.rounds):
+        step = _rate(lambda: task.train_on_batch(*ready), args.seconds)
         for key, feed in feeds.items():
-            turns = {
-                "pipeline": feed.get_next,
-                "step": lambda: task.train_on_batch(*ready),
-                "fed": lambda feed=feed: task.train_on_batch(*feed.get_next()),
-            }
-            for name, turn in turns.items():
-                rates[key][name].append(_rate(turn, args.seconds))
+            rates[key]["step"].append(step)
+            rates[key]["pipeline"].append(_rate(feed.get_next, args.seconds, ahead=AHEAD))
+            train = partial(_train_on_next, task, feed)
+            rates[key]["fed"].append(_rate(train, args.seconds, ahead=AHEAD))
     return [{"files": files, "policy": policy} | rates[files, policy] for files, policy in feeds]
 
 
-def _rate(turn, seconds: float) -> float:
-    """Pictures a second; the first turns, which find batches ready, are not counted."""
-    for _ in range(6):  # as many as the pipeline makes ahead
+def _train_on_next(task, feed) -> None:
+    task.train_on_batch(*feed.get_next())
+
+
+def _rate(turn, seconds: float, *, ahead: int = 1) -> float:
+    """Pictures a second; the turns that find batches made ahead are not counted."""
+    for _ in range(ahead):
         turn()
     turns, start = 0, time.perf_counter()
     while (taken := time.perf_counter() - start) < seconds:
@@ -144,7 +149,8 @@ def main():
     """Measure, print the table and append one JSON line a row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--backends", nargs="+", default=installed_backends())
     parser.add_argument("--policies", nargs="+", choices=POLICIES, default=list(POLICIES))
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -152,7 +158,7 @@ def main():
         print(json.dumps(measure(*args.serve, args)))
         return
     print(f"{'':28}{'files':>9}{'policy':>8}{'pipeline':>10}{'step':>7}{'ratio':>7}{'fed':>7}")
-    for backend, precision in contenders():
+    for backend, precision in contenders(args.backends):
         for row in _in_own_process(backend, precision, args):
             _tell(f"{backend}, {precision}", row)
 
@@ -161,7 +167,9 @@ def _in_own_process(backend: str, precision: str, args) -> list[dict]:
     told = ["--rounds", args.rounds, "--seconds", args.seconds, "--policies", *args.policies]
     command = [sys.executable, __file__, "--serve", backend, precision, *map(str, told)]
     environment = worker_environment(backend)
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -200,7 +200,9 @@ def _in_fresh_process(kind: str, pictures: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, __file__, "--memory", kind, str(pictures), "--folder", folder]
         environment = worker_environment("tensorflow")
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(done.stderr)
     return json.loads(done.stdout.splitlines()[-1])
 
 
