@@ -94,7 +94,7 @@ def check_task(task, batch, labels, *, learning_rate=0.05):
         task: fresh, not compiled.
         batch: (B, H, W, 3) pictures; labels: the dict its `compute_loss` takes.
     """
-    training = compiled(lambda images: task(images, training=True))(batch)
+    training = task(batch, training=True)  # eager: jit would leak the batch norms' new statistics
     answering = compiled(lambda images: task(images, training=False))(batch)
     missing = set(training) - set(answering)
     assert not missing, f"training=False must only add keys; it lacks {missing}"
