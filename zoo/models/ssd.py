@@ -1,12 +1,14 @@
 """Single-shot multibox detection.
 
-Letters: B images, H and W the network's input in pixels, L feature levels, A anchors, K detections.
+Letters: B images, H and W the network's input in pixels, L feature levels, M padded boxes, A
+anchors, K detections.
 """
 
 import keras
 from keras import ops
 
-from zoo.layers import Normalize, SSDHead
+from zoo.layers import SSDHead
+from zoo.metrics.book import BoxMAE, ClassError
 from zoo.models.detector import Detector
 
 
@@ -17,22 +19,31 @@ class SSD(Detector):
     Args:
         backbone: a layer from (B, H, W, 3) to a list of L feature maps.
         anchor_generator: an `AnchorGenerator` for L levels.
+        label_encoder: a `LabelEncoder`, ground truth to targets.
+        loss: a `MultiBoxLoss` or `AnchorMeanLoss`.
         decoder: a `Decoder`, predictions to detections.
-        **kwargs: of `Detector` and `Task`.
+        **kwargs: of `Task`.
     """
 
-    def __init__(self, *, backbone, anchor_generator, decoder, **kwargs):
+    def __init__(self, *, backbone, anchor_generator, label_encoder, loss, decoder, **kwargs):
         super().__init__(**kwargs)
         self.backbone = backbone
         self.anchor_generator = anchor_generator
+        self.label_encoder = label_encoder
+        self.detection_loss = loss
         self.decoder = decoder
-        self.normalize = Normalize(dtype=self.dtype_policy, name="normalize")
         self.head = SSDHead(
             self.num_classes,
             anchor_generator.anchors_per_cell,
             dtype=self.dtype_policy,
             name="head",
         )
+        self.class_loss_metric = keras.metrics.Mean(name="class_loss")
+        self.box_loss_metric = keras.metrics.Mean(name="box_loss")
+        self.class_error_metric = ClassError(name="class_error")
+        self.box_mae_metric = BoxMAE(name="box_mae")
+        self.trivial_class_error_metric = keras.metrics.Mean(name="trivial_class_error")
+        self.trivial_box_mae_metric = keras.metrics.Mean(name="trivial_box_mae")
         self.build((None, *self.image_converter.image_size, 3))
 
     def build(self, input_shape):
@@ -51,6 +62,8 @@ class SSD(Detector):
 
         Args:
             images: (B, H, W, 3), 0..255, any dtype.
+        Returns: a dict of `class_logits` (B, A, C + 1) and `box_deltas` (B, A, 4), and of what
+            `Decoder` returns.
         """
         features = self.backbone(self.normalize(images), training=training)
         outputs = self.head(features)
@@ -58,23 +71,39 @@ class SSD(Detector):
             outputs |= self.decoder(outputs["class_logits"], outputs["box_deltas"], self.anchors)
         return outputs
 
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Encode the labels, update the training metrics and return the scalar loss.
+
+        Args:
+            y: a dict of `boxes` (B, M, 4) xyxy fractions and `labels` (B, M) int, -1 for padding.
+            y_pred: what `call` returned.
+        """
+        targets = self.label_encoder(y["boxes"], y["labels"], self.anchors)
+        losses = self.detection_loss(targets, y_pred)
+        self._update_metrics(targets, y_pred, losses)
+        return losses["class_loss"] + losses["box_loss"]
+
+    def _update_metrics(self, targets, y_pred, losses):
+        # A mean over pictures, as Keras' own `loss`: the last batch of a pass may be smaller. Under
+        # TensorFlow replicas a Keras loss is one replica's share; the loss of ones tells its size.
+        share = keras.losses.MeanAbsoluteError()(ops.ones((1, 1)), ops.zeros((1, 1)))
+        pictures = ops.shape(y_pred["class_logits"])[0]
+        self.class_loss_metric.update_state(losses["class_loss"] / share, pictures)
+        self.box_loss_metric.update_state(losses["box_loss"] / share, pictures)
+        self.class_error_metric.update_state(targets["classes"], y_pred["class_logits"])
+        self.box_mae_metric.update_state(
+            targets["deltas"], y_pred["box_deltas"], targets["positives"]
+        )
+        # What a detector that always answers "background, no offset" scores on the book's figures.
+        self.trivial_class_error_metric.update_state(ops.cast(targets["positives"], "float32"))
+        self.trivial_box_mae_metric.update_state(ops.abs(targets["deltas"]))
+
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
         return super().get_config() | {
             "backbone": serialize(self.backbone),
             "anchor_generator": serialize(self.anchor_generator),
+            "label_encoder": serialize(self.label_encoder),
+            "loss": serialize(self.detection_loss),
             "decoder": serialize(self.decoder),
         }
-
-    @classmethod
-    def from_config(cls, config):
-        pieces = (
-            "image_converter",
-            "label_encoder",
-            "loss",
-            "backbone",
-            "anchor_generator",
-            "decoder",
-        )
-        deserialize = keras.saving.deserialize_keras_object
-        return cls(**config | {piece: deserialize(config[piece]) for piece in pieces})

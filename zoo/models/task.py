@@ -8,6 +8,8 @@ from pathlib import Path
 
 import keras
 
+from zoo.layers import Normalize
+
 
 class Task(keras.Model):
     """What all models share: the way in for pictures, the class names, and publishing.
@@ -16,12 +18,16 @@ class Task(keras.Model):
         image_converter: an `ImageConverter`, which fits pictures of any size to the network's
             input.
         class_names: the names of labels 0..C-1.
+        normalize: a `Normalize`, pixels to what the backbone was made for; None: to 0..1.
     """
 
-    def __init__(self, *, image_converter, class_names, **kwargs):
+    def __init__(self, *, image_converter, class_names, normalize=None, **kwargs):
         super().__init__(**kwargs)
         self.image_converter = image_converter
         self.class_names = tuple(class_names)
+        if normalize is None:
+            normalize = Normalize(dtype=self.dtype_policy, name="normalize")
+        self.normalize = normalize
 
     @property
     def num_classes(self) -> int:
@@ -59,10 +65,17 @@ class Task(keras.Model):
             os.replace(whole, path)
 
     def get_config(self):
+        serialize = keras.saving.serialize_keras_object
         return super().get_config() | {
-            "image_converter": keras.saving.serialize_keras_object(self.image_converter),
+            "image_converter": serialize(self.image_converter),
             "class_names": list(self.class_names),
+            "normalize": serialize(self.normalize),
         }
+
+    @classmethod
+    def from_config(cls, config):
+        """Build a task of its pieces, each in the config as Keras serialises it."""
+        return cls(**keras.saving.deserialize_keras_object(config))
 
 
 def load(path) -> Task:

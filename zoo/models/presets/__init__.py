@@ -1,0 +1,44 @@
+"""Named models: each preset is a choice of pieces."""
+
+import difflib
+
+from zoo.models.presets.tiny_ssd import tiny_ssd
+from zoo.models.task import Task
+
+_PRESETS = {"tiny_ssd": tiny_ssd}
+
+
+def list_presets() -> list[str]:
+    """Return the names that `create` knows."""
+    return sorted(_PRESETS)
+
+
+def create(preset, num_classes=None, *, class_names=None, **overrides) -> Task:
+    """Build a model by name, with fresh weights.
+
+    Args:
+        preset: one of `list_presets()`.
+        num_classes: C, without the background.
+        class_names: names of labels 0..C-1; None: "class_0", "class_1", ...
+        **overrides: of the preset, such as `image_size` or `backbone`.
+    Raises: ValueError on an unknown preset or when the two ways to give C disagree.
+    Example: `zoo.create("tiny_ssd", class_names=["banana"], image_size=256)`.
+    """
+    if preset not in _PRESETS:
+        near = difflib.get_close_matches(preset, _PRESETS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"preset must be one of {list_presets()}; got {preset!r}.{hint}")
+    return _PRESETS[preset](_names(num_classes, class_names), **overrides)
+
+
+def _names(num_classes, class_names):
+    if class_names is None:
+        if not isinstance(num_classes, int) or num_classes < 1:
+            raise ValueError(f"num_classes must be an int of at least 1; got {num_classes!r}.")
+        return tuple(f"class_{label}" for label in range(num_classes))
+    if num_classes not in (None, len(class_names)):
+        raise ValueError(
+            f"num_classes is {num_classes} but class_names holds {len(class_names)} names: "
+            f"{list(class_names)}. Background is not a class here."
+        )
+    return tuple(class_names)
