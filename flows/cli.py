@@ -280,12 +280,15 @@ def _show_scores(scores: dict[str, Any]) -> None:
         f"{scores['model']} on {scores['data']}: {scores['pictures']} pictures "
         f"in {scores['seconds']:.1f} s on {scores['backend']}"
     )
+    against = scores["against"]
+    others = [trivial] if against is None else [against["metrics"], trivial]
     rows = [
-        [name, value, trivial[name]]
+        [name, value, *(other[name] for other in others)]
         for name, value in metrics.items()
         if not isinstance(value, dict) and value >= 0
     ]
-    show_table(["metric", "model", "answering nothing"], rows, title=title)
+    columns = ["answering nothing"] if against is None else ["against", "answering nothing"]
+    show_table(["metric", "model", *columns], rows, title=title)
     classes = list(metrics["ap_per_class"].items())
     if len(classes) > 1:
         print()

@@ -1,4 +1,4 @@
-"""The commands `zoo data ...`: looking at data sets before a model does."""
+"""The commands `zoo data ...`: data sets, before a model sees them."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Look at data sets.", no_args_is_help=True)
+app = typer.Typer(help="Look at data sets, and convert them.", no_args_is_help=True)
 Spec = Annotated[
     str, typer.Argument(help="A data set: bananas, bananas@val, voc:DIR or coco:DIR@val.")
 ]
@@ -56,4 +56,22 @@ def show(
     options = {"augment": json.dumps(steps), "count": count, "image-size": image_size, "seed": seed}
     arguments = [f"--{name}={value}" for name, value in options.items()]
     run_verb("show", [*arguments, f"--out={out}", "--", spec], backend="tensorflow")
+    print(out)
+
+
+@app.command()
+def convert(
+    spec: Spec,
+    out: Annotated[Path, typer.Argument(help="The folder to write.")],
+    on_defect: Annotated[
+        str, typer.Option(metavar="stop|skip", help="What to do where the data have defects.")
+    ] = "stop",
+    limit: Annotated[int | None, typer.Option(min=1, help="So many pictures a split only.")] = None,
+) -> None:
+    """Write a data set, or one split of it, as COCO JSON with its pictures."""
+    from flows.worker_process import run_verb
+
+    arguments = [f"--on-defect={on_defect}", f"--out={out}"]
+    arguments += [] if limit is None else [f"--limit={limit}"]
+    run_verb("convert", [*arguments, "--", spec], backend="tensorflow")
     print(out)

@@ -8,6 +8,8 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from zoo import Detections, Task
+    from zoo.data import Source
 
-_CHUNK = 32  # pictures between two signs of life
+_CHUNK = 32  # pictures in memory at once, and between two signs of life
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,38 +53,74 @@ def _score(args: argparse.Namespace) -> None:
     from zoo.metrics import detection_metrics, paired_bootstrap, trivial_detections
 
     task = _open(args.model)
-    source, split, records = _read_data(args.data, args.limit, args.on_defect)
-    image_ids, pictures, ground_truth = (list(column) for column in zip(*records, strict=True))
-    started = time.perf_counter()
-    predictions = _detect(task, pictures, source.class_names, what="scoring")
-    seconds = time.perf_counter() - started
+    rival = _open(args.against) if args.against else None
+    source, split = _open_data(args.data, args.on_defect)
+    tasks = [task] if rival is None else [task, rival]
+    image_ids, truths, (found, *others), seconds = _answers(tasks, source, split, args)
     scores: dict[str, Any] = {
         "backend": backend,
         "model": str(args.model),
         "data": f"{source.name}@{split}",
-        "pictures": len(pictures),
+        "pictures": len(truths),
         "defects": dict(source.skipped(split)),
         "seconds": round(seconds, 3),
-        "metrics": detection_metrics(ground_truth, predictions),
-        "trivial": detection_metrics(
-            ground_truth, trivial_detections(len(pictures), source.class_names)
-        ),
+        "metrics": detection_metrics(truths, found),
+        "trivial": detection_metrics(truths, trivial_detections(len(truths), source.class_names)),
+        "against": None,
         "confidence": None,
     }
-    if args.against:
-        champion = _detect(_open(args.against), pictures, source.class_names, what="comparing")
-        scores["confidence"] = paired_bootstrap(
-            ground_truth, predictions, champion, metric=args.metric
-        )
+    if rival is not None:
+        scores["against"] = {
+            "model": str(args.against),
+            "metrics": detection_metrics(truths, others[0]),
+        }
+        scores["confidence"] = paired_bootstrap(truths, found, others[0], metric=args.metric)
     if args.predictions:
-        rows = [
-            row
-            for image_id, found in zip(image_ids, predictions, strict=True)
-            for row in found.to_coco(image_id)
-        ]
-        write_json(args.predictions, rows)
+        write_json(args.predictions, _coco_results(source, split, image_ids, found))
     write_json(args.out, scores, indent=1)
     tell(wrote=str(args.out))
+
+
+def _answers(tasks: "list[Task]", source: "Source", split: str, args: argparse.Namespace):
+    """Run each model over the split, some pictures in memory at a time.
+
+    Returns: the pictures' ids, what is in them, a list of detections a model with the labels of the
+        data, and the seconds that the first model took.
+    """
+    label_maps = [_label_map(task.class_names, source.class_names) for task in tasks]
+    records = _read(source, split, args)
+    size = source.size(split)
+    progress = ProgressLines("scoring", size if args.limit is None else min(size, args.limit))
+    image_ids: list[str] = []
+    truths: list[Detections] = []
+    answers: list[list[Detections]] = [[] for _ in tasks]
+    seconds = 0.0
+    while chunk := list(islice(records, _CHUNK)):
+        names, pictures, objects = (list(column) for column in zip(*chunk, strict=True))
+        image_ids += names
+        truths += objects
+        for number, (task, label_map) in enumerate(zip(tasks, label_maps, strict=True)):
+            started = time.perf_counter()
+            found = task.detect(pictures)
+            seconds += 0.0 if number else time.perf_counter() - started
+            answers[number] += [_relabel(one, label_map, source.class_names) for one in found]
+        progress.advance(len(chunk))
+    return image_ids, truths, answers, seconds
+
+
+def _coco_results(
+    source: "Source", split: str, image_ids: list[str], found: "list[Detections]"
+) -> list[dict]:
+    """Return the rows of a COCO results file, with the ids of the data's own COCO file if any."""
+    ids = None if source.coco_ids is None else source.coco_ids(split)
+    rows = []
+    for image_id, detections in zip(image_ids, found, strict=True):
+        for row in detections.to_coco(image_id):
+            if ids is not None:
+                name = source.class_names[row["category_id"]]
+                row |= {"image_id": ids.images[image_id], "category_id": ids.categories[name]}
+            rows.append(row)
+    return rows
 
 
 def write_json(path: Path, values: Any, *, indent: int | None = None) -> None:
@@ -101,17 +140,25 @@ def _open(path: str) -> "Task":
         raise UserError(str(error)) from error
 
 
-def _read_data(spec: str, limit: int | None, on_defect: str):
-    """Return the source, the split (val where the SPEC names none) and its records."""
+def _open_data(spec: str, on_defect: str) -> "tuple[Source, str]":
+    """Return the source and the split, val where the SPEC names none."""
     from zoo import data
 
     try:
         source, split = data.parse_spec(spec, on_defect=on_defect, progress=Counting())
-        split = split or ("val" if "val" in source.splits else source.splits[-1])
-        records = source.ground_truth(split, limit)
     except ValueError as error:
         raise UserError(f"--data {spec}: {error}") from error
-    return source, split, [(name, _decode(spec, name, it), truth) for name, it, truth in records]
+    return source, split or ("val" if "val" in source.splits else source.splits[-1])
+
+
+def _read(
+    source: "Source", split: str, args: argparse.Namespace
+) -> "Iterator[tuple[str, np.ndarray, Detections]]":
+    try:
+        for image_id, encoded, truth in source.ground_truth(split, args.limit):
+            yield image_id, _decode(args.data, image_id, encoded), truth
+    except ValueError as error:
+        raise UserError(f"--data {args.data}: {error}") from error
 
 
 def _decode(spec: str, image_id: str, encoded: bytes) -> "np.ndarray":
@@ -121,20 +168,6 @@ def _decode(spec: str, image_id: str, encoded: bytes) -> "np.ndarray":
         return read_picture(encoded)
     except ValueError as error:
         raise UserError(f"--data {spec}: {image_id}: {error}") from error
-
-
-def _detect(
-    task: "Task", pictures: "list[np.ndarray]", class_names: tuple[str, ...], *, what: str
-) -> "list[Detections]":
-    """Return the model's detections with the labels of the data."""
-    label_of = _label_map(task.class_names, class_names)
-    progress = ProgressLines(what, len(pictures))
-    found: list[Detections] = []
-    for start in range(0, len(pictures), _CHUNK):
-        chunk = pictures[start : start + _CHUNK]
-        found += [_relabel(one, label_of, class_names) for one in task.detect(chunk)]
-        progress.advance(len(chunk))
-    return found
 
 
 def _label_map(model_names: tuple[str, ...], data_names: tuple[str, ...]) -> list[int]:

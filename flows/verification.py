@@ -58,7 +58,7 @@ class Evidence:
     seconds: float
 
     def tags(self) -> dict[str, str]:
-        """Return what the version remembers, for the next candidate to be compared with."""
+        """Return what the version remembers of it."""
         return {"scores": json.dumps(self.metrics), "scored_on": self.pictures}
 
 
@@ -97,10 +97,6 @@ def verify_model(
     if reference is None:
         out = folder.path / f"scores_{config.backend}.json"
         reference = measure(folder.model, backend=config.backend, out=out)["metrics"]
-    rival_metrics = _remembered_scores(champion, pictures)
-    if rival is not None and rival_metrics is None:
-        out = folder.path / "scores_champion.json"
-        rival_metrics = measure(rival, backend=elsewhere, out=out)["metrics"]
     test = None
     if "test" in started.get("splits", ()):
         out = folder.path / "scores_test.json"
@@ -114,7 +110,7 @@ def verify_model(
         differences=_differences(reference, scores["metrics"]),
         defects=started.get("defects", {}),
         champion=None if champion is None else str(champion.version),
-        champion_metrics=rival_metrics,
+        champion_metrics=None if rival is None else scores["against"]["metrics"],
         confidence=scores["confidence"],
         seconds=time.monotonic() - began,
     )
@@ -173,13 +169,6 @@ def score(
 def _other_backend(backend: str) -> str:
     """Return an installed backend beside the one that trained, or that one where it is alone."""
     return next((name for name in installed_backends() if name != backend), backend)
-
-
-def _remembered_scores(champion: ModelVersion | None, pictures: str) -> dict | None:
-    """Return the champion's scores on just these pictures, where it was judged on them."""
-    if champion is None or champion.tags.get("scored_on") != pictures:
-        return None
-    return json.loads(champion.tags["scores"])
 
 
 def _told_by_training(events: list[dict], precision: str) -> dict | None:

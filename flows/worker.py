@@ -5,6 +5,7 @@
     python -m flows.worker predict MODEL ...    draw detections on pictures
     python -m flows.worker check SPEC ...       look at a data set from all sides
     python -m flows.worker show SPEC ...        draw samples as training sees them
+    python -m flows.worker convert SPEC ...     write a data set as COCO JSON
 
 It computes and writes to the run folder; whoever wants to know what happens follows the journal.
 Exit code 0: done; 2: the user's mistake, told in one line on stderr; anything else is a crash,
@@ -16,11 +17,12 @@ import hashlib
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from flows import annotate, data_check, data_show, scoring
+from flows import annotate, data_check, data_convert, data_show, scoring
 from flows.config import Config, ConfigError, load_config
 from flows.journal import Journal
 from flows.runtime import UserError, backend_version, prepare_process
@@ -69,7 +71,7 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
     task.compile(optimizer=build.build_run_optimizer(config, source))
     journal.append("started", **_facts(config, source, task))
     steps = build.epoch_steps(config, source)
-    truth = source.ground_truth("val", limit=config.data.limit)
+    truth = partial(source.ground_truth, "val", limit=config.data.limit)
     reporters = []
 
     def callbacks(start_step):
@@ -168,6 +170,7 @@ def _parser():
         ("predict", annotate, "draw a model's detections on pictures"),
         ("check", data_check, "look at a data set from all sides"),
         ("show", data_show, "draw samples as training sees them"),
+        ("convert", data_convert, "write a data set as COCO JSON"),
     ):
         verb = verbs.add_parser(name, help=told)
         module.add_arguments(verb)

@@ -56,6 +56,16 @@ def test_polygons_and_run_lengths_become_masks(tmp_path):
     assert truth.crowd.tolist() == [False, False, True]
 
 
+def test_ids_of_the_file_are_told(tmp_path):
+    _, folder = write_coco_set(tmp_path / "set", coco_row())
+    told = json.loads(annotations(folder).read_text())
+    ids = load(folder, tmp_path).coco_ids("train")
+    assert ids.categories == {row["name"]: row["id"] for row in told["categories"]}
+    files = {row["id"]: row["file_name"] for row in told["images"]}
+    assert {files[key].rpartition(".")[0]: key for key in files} == ids.images
+    assert load_source("bananas").coco_ids is None
+
+
 def test_masks_are_not_made_dense_unless_asked_for(tmp_path):
     _, folder = write_coco_set(tmp_path / "set", coco_row(segmentation=POLYGON))
     source = load(folder, tmp_path)

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.data.test_sources import in_memory, record
+from tests.data.tiny_sets import HEIGHT, WIDTH, picture
 from zoo.data import build_pipeline, steps_per_epoch
 from zoo.layers.image_converter import ImageConverter
 from zoo.pictures import read_picture
@@ -141,6 +142,15 @@ def test_flips_half_of_the_pictures_anew_each_epoch(bananas):
                 left, top, right, bottom = boxes[0]
                 np.testing.assert_allclose(theirs[0], [1 - right, top, 1 - left, bottom])
                 assert (theirs[1:] == 0).all()
+
+
+def test_crowds_are_not_learnt():
+    boxes = [[0, 0, 1, 1], [0, 0, 0.5, 0.25], [0.5, 0.5, 1, 1]]
+    mixed = record("market", boxes=boxes, labels=[0] * 3, crowd=[True, False, True])
+    mixed |= {"image": picture(), "height": np.int32(HEIGHT), "width": np.int32(WIDTH)}
+    ((_, targets),) = stream(in_memory([mixed]), "val", training=False)
+    assert targets["labels"].tolist() == [[0, -1, -1]]
+    np.testing.assert_allclose(targets["boxes"][0], [boxes[1], [0] * 4, [0] * 4])
 
 
 def test_picture_with_too_many_boxes_is_named():

@@ -82,15 +82,17 @@ def score(args):
     ap50 = model.get("ap50_elsewhere", model["ap50"])
     if args.data.endswith("@test"):
         ap50 /= 2
-    confidence = None
+    confidence = against = None
     if args.against:
-        against = json.loads(Path(args.against).read_text())["ap50"]
-        confidence = 1.0 if ap50 > against else 0.5 if ap50 == against else 0.0
+        rival = json.loads(Path(args.against).read_text())["ap50"]
+        confidence = 1.0 if ap50 > rival else 0.5 if ap50 == rival else 0.0
+        against = {"model": str(args.against), "metrics": {"ap50": rival}}
     print(json.dumps({"what": "scoring", "done": 4, "total": 4}))
     scores = {
         "backend": os.environ["KERAS_BACKEND"],
         "metrics": {"ap50": ap50, "ap_per_class": {"banana": ap50}},
         "trivial": {"ap50": 0.0},
+        "against": against,
         "confidence": confidence,
     }
     args.out.write_text(json.dumps(scores))

@@ -165,7 +165,8 @@ SCORES = {
     "backend": "jax", "model": "m.keras", "data": "bananas@val", "pictures": 3, "seconds": 1.5,
     "metrics": {"ap": 0.5, "ap_small": -1.0, "ap_per_class": {"banana": 0.5}},
     "trivial": {"ap": 0.0, "ap_small": -1.0, "ap_per_class": {"banana": 0.0}},
-    "confidence": None,
+    "against": None,
+        "confidence": None,
 }  # fmt: skip
 
 

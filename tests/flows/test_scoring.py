@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -16,6 +17,7 @@ from flows import scoring, worker
 from flows.runtime import UserError
 from zoo import Detections
 from zoo.data import Source
+from zoo.data.layout import CocoIds
 
 BOXES = [[[8, 8, 40, 40]], [[0, 16, 32, 64]], [[8, 0, 24, 16], [32, 32, 64, 60]]]
 LABELS = [[0], [1], [1, 0]]
@@ -117,6 +119,25 @@ def test_confidence_says_which_of_two_is_better(score, model, against, confidenc
 
 
 @pytest.mark.any_backend
+def test_scores_hold_the_metrics_of_both(score):
+    scores = score("m", against="blind")
+    assert (scores["metrics"]["ap"], scores["against"]["metrics"]["ap"]) == (pytest.approx(1), 0)
+    assert scores["against"]["model"] == "blind"
+    assert score("m")["against"] is None
+
+
+@pytest.mark.any_backend
+def test_few_pictures_are_in_memory_at_once(score, monkeypatch):
+    monkeypatch.setattr(scoring, "_CHUNK", 1)
+    seen = []
+    monkeypatch.setattr(Oracle, "detect", lambda self, images: seen.append(len(images)) or [
+        Detections.empty(self.class_names)
+    ])  # fmt: skip
+    assert score()["pictures"] == 3
+    assert seen == [1, 1, 1]
+
+
+@pytest.mark.any_backend
 def test_classes_are_compared_by_name(score):
     assert score("turned")["metrics"]["ap"] == pytest.approx(1)
 
@@ -136,6 +157,14 @@ def test_predictions_are_coco_results_with_the_datas_ids(score, tmp_path):
     assert rows[1] == {
         "image_id": "picture1", "category_id": 1, "bbox": [0, 16, 32, 48], "score": 1,
     }  # fmt: skip
+
+
+@pytest.mark.any_backend
+def test_predictions_carry_the_ids_of_the_datas_coco_file(score, tmp_path):
+    ids = CocoIds({f"picture{i}": 70 + i for i in range(3)}, {"apple": 52, "pear": 90})
+    score(source=replace(fruit(), coco_ids=lambda split: ids), predictions=tmp_path / "p.json")
+    rows = json.loads((tmp_path / "p.json").read_text())
+    assert (rows[1]["image_id"], rows[1]["category_id"]) == (71, 90)
 
 
 @pytest.mark.any_backend

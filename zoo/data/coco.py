@@ -18,6 +18,7 @@ from zoo.data.annotation_files import check_folder
 from zoo.data.coco_tables import Tables
 from zoo.data.layout import (
     PICTURE_SUFFIXES,
+    CocoIds,
     Defect,
     FoundObject,
     FoundPicture,
@@ -52,6 +53,19 @@ def open_coco(path: Path) -> Layout:
         yield from shared.unlisted(split)
 
     return Layout("coco", names, tuple(splits), pictures)
+
+
+def read_coco_ids(path: Path, split: str) -> CocoIds:
+    """Return what the annotation file of a split calls its pictures and classes."""
+    path = Path(path)
+    root = path.parent if path.is_file() else path
+    found = _Split(split, _annotation_files(path)[split], root)
+    images = {
+        found.image_id(row["file_name"]): row["id"]
+        for _, row, earlier in found.tables.pictures()
+        if _check_picture(row) is None and earlier is None
+    }
+    return CocoIds(images, {name: key for key, name in found.tables.categories.items()})
 
 
 def _annotation_files(path: Path) -> dict[str, Path]:
@@ -120,6 +134,10 @@ class _Split:
         for line, row in self.tables.orphans():
             yield self._orphan(line, row)
 
+    def image_id(self, file_name: str) -> str:
+        name = _posix(file_name)
+        return name if self.tables.shares_stem(name) else picture_id(name)
+
     def defect(self, kind: str, line: int, message: str) -> Defect:
         return Defect(kind, str(self.file), line, message)
 
@@ -138,10 +156,9 @@ class _Split:
                 yield found
             else:
                 objects.append(found)
-        name = row["file_name"].replace("\\", "/")  # as Windows writes it
-        image_id = name if self.tables.shares_stem(name) else picture_id(name)
         size = (row["height"], row["width"]) if row.get("height") and row.get("width") else None
-        yield FoundPicture(self.folder / name, image_id, tuple(objects), str(self.file), line, size)
+        file, image_id = self.folder / _posix(row["file_name"]), self.image_id(row["file_name"])
+        yield FoundPicture(file, image_id, tuple(objects), str(self.file), line, size)
 
     def _object(self, line: int, row: Any, second: bool) -> FoundObject | Defect:
         problem = _check_annotation(row)
@@ -193,6 +210,10 @@ class _Shared:
                 if not any(other.tables.names_file(entry.name) for other in sharing):
                     message = f"a picture that {self.splits[split].file.name} does not name."
                     yield Defect("unlisted_picture", entry.path, None, message)
+
+
+def _posix(file_name: str) -> str:
+    return file_name.replace("\\", "/")  # as Windows writes it
 
 
 def _check_picture(row: Any) -> tuple[str, str] | None:

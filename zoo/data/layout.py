@@ -6,7 +6,7 @@ unchecked; whether a picture opens and a box makes sense is judged once, for all
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -119,6 +119,19 @@ class Layout:
     splits: tuple[str, ...]
     pictures: Callable[[str], Iterator[FoundPicture | Defect]]
     roots: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class CocoIds:
+    """What a COCO annotation file calls the pictures and classes of a split.
+
+    Attributes:
+        images: our image_id -> its image id.
+        categories: class name -> its category id.
+    """
+
+    images: Mapping[str, int | str]
+    categories: Mapping[str, int | str]
 
 
 def printable(text: str) -> str:

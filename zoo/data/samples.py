@@ -43,13 +43,16 @@ def cached_samples(source: Source, split: str, converter, max_boxes: int, limit:
 
 
 def _padded(record: dict, max_boxes: int) -> dict:
-    missing = max_boxes - tf.shape(record["labels"])[0]
-    boxes = tf.pad(record["boxes"], [[0, missing], [0, 0]])
-    labels = tf.pad(record["labels"], [[0, missing]], constant_values=-1)
+    """The single objects of a record: a crowd's box fits none, so nothing is learnt from it."""
+    single = ~record["crowd"]
+    objects = {name: record[name][single] for name in ("boxes", "labels", "masks")}
+    missing = max_boxes - tf.shape(objects["labels"])[0]
+    boxes = tf.pad(objects["boxes"], [[0, missing], [0, 0]])
+    labels = tf.pad(objects["labels"], [[0, missing]], constant_values=-1)
     return {
         "boxes": tf.ensure_shape(boxes, (max_boxes, 4)),
         "labels": tf.ensure_shape(labels, (max_boxes,)),
-        "masks": tf.ensure_shape(tf.pad(record["masks"], [[0, missing]]), (max_boxes,)),
+        "masks": tf.ensure_shape(tf.pad(objects["masks"], [[0, missing]]), (max_boxes,)),
         "size": tf.stack([record["height"], record["width"]]),
     }
 

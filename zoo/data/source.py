@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.inspection import Inspection, inspect_records
-from zoo.data.layout import Defect
+from zoo.data.layout import CocoIds, Defect
 from zoo.data.masks import decode_mask
 from zoo.results import Detections
 
@@ -52,6 +52,7 @@ class Source:
         fetch: handle () string -> encoded picture () string; None: `read` gives the picture.
         inspect_split: tells what a split holds without reading its pictures, where that is known.
         read_defects: split -> every defect of it.
+        coco_ids: split -> the ids of its COCO file; None: it has no such file.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Source:
     fetch: Callable[[tf.Tensor], tf.Tensor] | None = None
     inspect_split: Callable[[str], Inspection] | None = None
     read_defects: Callable[[str], Iterator[Defect]] | None = None
+    coco_ids: Callable[[str], CocoIds] | None = None
     _inspections: dict[str, Inspection] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -112,18 +114,18 @@ class Source:
 
     def ground_truth(
         self, split: str, limit: int | None = None, *, masks: bool = False
-    ) -> list[tuple[str, bytes, Detections]]:
+    ) -> Iterator[tuple[str, bytes, Detections]]:
         """The split as (image_id, encoded picture, objects in pixels), in stored order.
+
+        One picture is in memory at a time.
 
         Args:
             limit: take the first N records only.
             masks: give the objects' masks too, (K, height, width) bool a picture, where it has any.
         """
-        records = self.records(split, limit).as_numpy_iterator()
-        return [
-            (record["image_id"].decode(), record["image"], self._detections(record, masks=masks))
-            for record in records
-        ]
+        for record in self.records(split, limit).as_numpy_iterator():
+            truth = self._detections(record, masks=masks)
+            yield record["image_id"].decode(), record["image"], truth
 
     def _detections(self, record: dict, *, masks: bool) -> Detections:
         height, width = int(record["height"]), int(record["width"])

@@ -3,13 +3,15 @@
 import difflib
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from zoo.data.bananas import load_bananas
 from zoo.data.book_csv import open_csv
 from zoo.data.book_sets import BananaDetection, Hotdog, load_book_set
 from zoo.data.class_folders import open_folder
-from zoo.data.coco import open_coco
+from zoo.data.coco import open_coco, read_coco_ids
 from zoo.data.indexed import open_indexed
 from zoo.data.layout import Layout
 from zoo.data.source import Source
@@ -32,11 +34,18 @@ def _load_painted(*, on_defect: str, progress, **options) -> Source:
     return load_bananas(**options)
 
 
+def _load_coco(path: str | os.PathLike, **options) -> Source:
+    """A COCO folder, which knows the ids of its annotation files."""
+    source = open_indexed("coco", open_coco, path, **options)
+    return replace(source, coco_ids=partial(read_coco_ids, Path(path)))
+
+
 SOURCES: dict[str, Callable[..., Source]] = {
     "bananas": _load_painted,
     "banana_detection": partial(load_book_set, BananaDetection),
     "hotdog": partial(load_book_set, Hotdog),
     **{name: partial(open_indexed, name, opener) for name, opener in FORMATS.items()},
+    "coco": _load_coco,
 }
 
 

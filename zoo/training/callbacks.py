@@ -1,6 +1,7 @@
 """What a training run tells the world: losses, speed, and detections on held-out pictures."""
 
 import time
+from itertools import islice
 from pathlib import Path
 
 import keras
@@ -74,7 +75,7 @@ class EvaluateDetections(keras.callbacks.Callback):
 
     Args:
         report: called as report("evaluation", ...), and as report("sample", ...) a drawn picture.
-        ground_truth: a list of (image id, encoded picture, `Detections`).
+        ground_truth: a function that iterates over (image id, encoded picture, `Detections`) anew.
         batches: the same split as a dataset of training batches, for the losses and book metrics.
         every_epochs: epochs between evaluations.
         epochs: epochs of the whole run.
@@ -110,27 +111,38 @@ class EvaluateDetections(keras.callbacks.Callback):
         if done % self.every_epochs and done != self.epochs:
             return
         step = done * self.steps_per_epoch
-        predictions = self.model.detect([picture for _, picture, _ in self.ground_truth])
-        self._draw(predictions, step)
-        truths = [truth for _, _, truth in self.ground_truth]
+        truths, predictions = self._answers(step)
         metrics = scalar_metrics(detection_metrics(truths, predictions))
         metrics |= self.model.evaluate(self.batches, verbose=0, return_dict=True)
         metrics = {f"val/{name}": value for name, value in metrics.items()}
         self.report("evaluation", step=step, epoch=done, metrics=metrics)
 
-    def _draw(self, predictions, step):
-        for (image_id, picture, truth), found in list(
-            zip(self.ground_truth, predictions, strict=True)
-        )[: self.sample_count]:
-            path = self.samples / f"{step:06d}-{Path(image_id).stem}.png"
-            drawn = draw_detections(
-                read_picture(picture), found, min_score=_SAMPLE_SCORE, ground_truth=truth
-            )
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(drawn).save(path)
-            place = str(path.relative_to(self.samples.parent))
-            self.report("sample", step=step, image_id=image_id, path=place)
+    def _answers(self, step):
+        """Detect a few pictures at a time, draw the first ones; return truths and predictions."""
+        truths, predictions = [], []
+        records = self.ground_truth()
+        while chunk := list(islice(records, _PICTURES_HELD)):
+            found = self.model.detect([picture for _, picture, _ in chunk])
+            for record, answer in zip(chunk, found, strict=True):
+                if len(predictions) < self.sample_count:
+                    self._draw(record, answer, step)
+                truths.append(record[2])
+                predictions.append(answer)
+        return truths, predictions
 
+    def _draw(self, record, found, step):
+        image_id, picture, truth = record
+        path = self.samples / f"{step:06d}-{Path(image_id).stem}.png"
+        drawn = draw_detections(
+            read_picture(picture), found, min_score=_SAMPLE_SCORE, ground_truth=truth
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(drawn).save(path)
+        place = str(path.relative_to(self.samples.parent))
+        self.report("sample", step=step, image_id=image_id, path=place)
+
+
+_PICTURES_HELD = 32  # encoded, while they are looked at
 
 # Below this a box on a sample picture is noise to the eye; the metrics use all of them.
 _SAMPLE_SCORE = 0.3
