@@ -1,5 +1,22 @@
 """Feature extractors: pictures in, a list of feature maps out, finest first."""
 
+from zoo.backbones.backbone import Backbone
+from zoo.backbones.efficientnet_lite import EfficientNetLite0
+from zoo.backbones.fpn import FPN
+from zoo.backbones.mobilenet import MobileNetV2
+from zoo.backbones.names import create_backbone, list_backbones
+from zoo.backbones.resnet import ResNet
 from zoo.backbones.tiny_cnn import TinyCNN
+from zoo.backbones.vgg import VGG
 
-__all__ = ["TinyCNN"]
+__all__ = [
+    "FPN",
+    "VGG",
+    "Backbone",
+    "EfficientNetLite0",
+    "MobileNetV2",
+    "ResNet",
+    "TinyCNN",
+    "create_backbone",
+    "list_backbones",
+]

@@ -4,6 +4,7 @@ from zoo.layers.anchor_generator import AnchorGenerator
 from zoo.layers.batch_norm import BatchNorm
 from zoo.layers.box_coder import BoxCoder
 from zoo.layers.decoder import Decoder
+from zoo.layers.frozen_batch_norm import FrozenBatchNorm
 from zoo.layers.heads import SSDHead
 from zoo.layers.image_converter import Frame, ImageConverter
 from zoo.layers.label_encoder import LabelEncoder
@@ -16,6 +17,7 @@ __all__ = [
     "BoxCoder",
     "Decoder",
     "Frame",
+    "FrozenBatchNorm",
     "ImageConverter",
     "LabelEncoder",
     "Matcher",

@@ -1,0 +1,59 @@
+"""Backbones by name."""
+
+import difflib
+
+from zoo.backbones.efficientnet_lite import EfficientNetLite0
+from zoo.backbones.fpn import FPN
+from zoo.backbones.mobilenet import MobileNetV2
+from zoo.backbones.resnet import ResNet
+from zoo.backbones.tiny_cnn import TinyCNN
+from zoo.backbones.vgg import VGG
+
+_OWN = {
+    "resnet18": (ResNet, {"depth": 18}),
+    "resnet34": (ResNet, {"depth": 34}),
+    "resnet50": (ResNet, {"depth": 50}),
+    "resnet101": (ResNet, {"depth": 101}),
+    "vgg16": (VGG, {"depth": 16}),
+    "vgg19": (VGG, {"depth": 19}),
+    "mobilenet_v2": (MobileNetV2, {}),
+    "efficientnet_lite0": (EfficientNetLite0, {}),
+}
+
+
+def list_backbones() -> list[str]:
+    """Return the names of zoo's own backbones."""
+    return sorted([*_OWN, "tiny_cnn"])
+
+
+def create_backbone(
+    name, *, levels=None, weights=None, frozen_norm=False, freeze=0, fpn=None, dtype=None
+):
+    """Build a backbone by name.
+
+    Args:
+        name: one of `list_backbones()`.
+        levels: names of the levels to give, finest first; None: the backbone's own choice.
+        weights: None: fresh ones.
+        frozen_norm: whether batch norms keep their statistics and affine for good.
+        freeze: how many stages do not train, the stem with the first of them.
+        fpn: channels of a feature pyramid over the levels, or a dict of `FPN`'s arguments; None: no
+            pyramid.
+        dtype: the dtype policy; None: Keras' global one.
+    Raises: ValueError on an unknown name, with near ones.
+    Example: `create_backbone("resnet50", frozen_norm=True, freeze=1, fpn=256)`.
+    """
+    options = {"levels": levels, "frozen_norm": frozen_norm, "freeze": freeze}
+    if name == "tiny_cnn":
+        backbone = TinyCNN(dtype=dtype, name="tiny_cnn")
+    elif name in _OWN:
+        layer, arguments = _OWN[name]
+        backbone = layer(**arguments, **options, dtype=dtype, name=name)
+    else:
+        near = difflib.get_close_matches(name, list_backbones(), n=3)
+        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise ValueError(f"backbone must be one of {list_backbones()}; got {name!r}.{hint}")
+    if fpn is None:
+        return backbone
+    arguments = fpn if isinstance(fpn, dict) else {"channels": fpn}
+    return FPN(backbone, **arguments, dtype=dtype, name=f"{name}_fpn")
