@@ -7,9 +7,11 @@ from zoo.layers.decoder import Decoder
 from zoo.layers.frozen_batch_norm import FrozenBatchNorm
 from zoo.layers.heads import SSDHead
 from zoo.layers.image_converter import Frame, ImageConverter
+from zoo.layers.l2_norm import L2Norm
 from zoo.layers.label_encoder import LabelEncoder
 from zoo.layers.matcher import Matcher
 from zoo.layers.normalize import Normalize
+from zoo.layers.roi_crop import RoICrop
 
 __all__ = [
     "AnchorGenerator",
@@ -19,8 +21,10 @@ __all__ = [
     "Frame",
     "FrozenBatchNorm",
     "ImageConverter",
+    "L2Norm",
     "LabelEncoder",
     "Matcher",
     "Normalize",
+    "RoICrop",
     "SSDHead",
 ]

@@ -8,11 +8,15 @@ from zoo.ops.anchors import prior_boxes
 from zoo.ops.boxes import box_area, clip_boxes, convert_boxes
 from zoo.ops.coding import decode_boxes, encode_boxes
 from zoo.ops.iou import pairwise_iou
+from zoo.ops.levels import assign_levels
 from zoo.ops.matching import match_anchors
+from zoo.ops.roi_align import multilevel_roi_align, roi_align
+from zoo.ops.roi_pool import roi_pool
 from zoo.ops.sampling import balanced_sample, hard_negative_mask
 from zoo.ops.suppression import batched_nms, nms
 
 __all__ = [
+    "assign_levels",
     "balanced_sample",
     "batched_nms",
     "box_area",
@@ -22,7 +26,10 @@ __all__ = [
     "encode_boxes",
     "hard_negative_mask",
     "match_anchors",
+    "multilevel_roi_align",
     "nms",
     "pairwise_iou",
     "prior_boxes",
+    "roi_align",
+    "roi_pool",
 ]

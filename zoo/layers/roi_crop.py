@@ -1,0 +1,93 @@
+"""RoI crops of one feature map or of a pyramid."""
+
+import math
+
+import keras
+from keras import ops
+
+from zoo.ops import assign_levels, multilevel_roi_align, roi_align, roi_pool
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class RoICrop(keras.layers.Layer):
+    """Crop regions of interest from features, each to the same size.
+
+    With several levels each RoI is read from the one that suits its size (Lin 2017, eq. 1). A
+    level's stride is the power of two nearest to picture size / map size.
+
+    Args:
+        output_size: (h, w), or one int for both.
+        kind: "align" (He 2017, Mask R-CNN) or "pool" (Girshick 2015, Fast R-CNN; one level only).
+        sampling_ratio, aligned: of RoIAlign.
+        canonical_size: side in pixels of the RoIs that are read from the level of stride 16.
+    """
+
+    def __init__(
+        self,
+        output_size,
+        kind="align",
+        sampling_ratio=2,
+        aligned=True,
+        canonical_size=224,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if kind not in ("align", "pool"):
+            raise ValueError(f"kind must be 'align' or 'pool'; got {kind!r}.")
+        self.output_size = (
+            (output_size, output_size) if isinstance(output_size, int) else tuple(output_size)
+        )
+        self.kind = kind
+        self.sampling_ratio = sampling_ratio
+        self.aligned = aligned
+        self.canonical_size = canonical_size
+
+    def call(self, features, rois, image_size):
+        """Return (B, R, h, w, C).
+
+        Args:
+            features: (B, H, W, C), or a list of them by rising stride.
+            rois: (B, R, 4) xyxy fractions of the network's input.
+            image_size: (H, W) of the network's input, ints.
+        """
+        levels = list(features) if isinstance(features, (list, tuple)) else [features]
+        height, width = image_size
+        scale = ops.convert_to_tensor([width, height, width, height], dtype="float32")
+        rois = ops.cast(rois, "float32") * scale
+        strides = [_stride(height, level.shape[1]) for level in levels]
+        if self.kind == "pool":
+            if len(levels) > 1:
+                raise ValueError(
+                    f"RoI pooling reads one level; got {len(levels)}. For a pyramid: kind='align'."
+                )
+            return roi_pool(levels[0], rois, self.output_size, 1 / strides[0])
+        options = {"sampling_ratio": self.sampling_ratio, "aligned": self.aligned}
+        if len(levels) == 1:
+            return roi_align(levels[0], rois, self.output_size, 1 / strides[0], **options)
+        chosen = assign_levels(
+            rois,
+            min_level=int(math.log2(strides[0])),
+            max_level=int(math.log2(strides[-1])),
+            canonical_size=self.canonical_size,
+        )
+        scales = [1 / stride for stride in strides]
+        return multilevel_roi_align(
+            levels, rois, self.output_size, spatial_scales=scales, levels=chosen, **options
+        )
+
+    def compute_output_shape(self, features_shape, rois_shape=None, image_size=None):
+        first = features_shape[0] if isinstance(features_shape, list) else features_shape
+        return (*rois_shape[:2], *self.output_size, first[-1])
+
+    def get_config(self):
+        return super().get_config() | {
+            "output_size": list(self.output_size),
+            "kind": self.kind,
+            "sampling_ratio": self.sampling_ratio,
+            "aligned": self.aligned,
+            "canonical_size": self.canonical_size,
+        }
+
+
+def _stride(pixels, cells):
+    return 2 ** round(math.log2(pixels / cells))
