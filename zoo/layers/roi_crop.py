@@ -42,7 +42,7 @@ class RoICrop(keras.layers.Layer):
         self.aligned = aligned
         self.canonical_size = canonical_size
 
-    def call(self, features, rois, image_size):
+    def call(self, features, rois, *, image_size):
         """Return (B, R, h, w, C).
 
         Args:
@@ -74,10 +74,6 @@ class RoICrop(keras.layers.Layer):
         return multilevel_roi_align(
             levels, rois, self.output_size, spatial_scales=scales, levels=chosen, **options
         )
-
-    def compute_output_shape(self, features_shape, rois_shape=None, image_size=None):
-        first = features_shape[0] if isinstance(features_shape, list) else features_shape
-        return (*rois_shape[:2], *self.output_size, first[-1])
 
     def get_config(self):
         return super().get_config() | {
