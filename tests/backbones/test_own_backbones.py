@@ -97,9 +97,9 @@ def test_freezing_more_stages_than_there_are_is_refused():
 
 
 def frozen_names(layer):
-    return {
-        w.path.split("/")[1] for w in layer.weights if not w.trainable and "moving" not in w.path
-    }
+    """The blocks of a backbone whose kernels and affines do not train."""
+    held = [w.path for w in layer.weights if not w.trainable and "moving" not in w.path]
+    return {path.removeprefix(f"{layer.path}/").split("/")[0] for path in held}
 
 
 def test_freezing_holds_the_stem_and_the_first_stages():

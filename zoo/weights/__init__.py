@@ -1,0 +1,14 @@
+"""Weights of other frameworks, read without running code and converted by explicit tables."""
+
+from zoo.weights.architectures import list_architectures
+from zoo.weights.convert import convert_into
+from zoo.weights.pip_files import imagenet_weights, pip_weights_file
+from zoo.weights.state_dicts import load_state_dict
+
+__all__ = [
+    "convert_into",
+    "imagenet_weights",
+    "list_architectures",
+    "load_state_dict",
+    "pip_weights_file",
+]

