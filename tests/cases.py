@@ -167,6 +167,13 @@ def small_ssd(**overrides) -> zoo.Task:
     return zoo.create("tiny_ssd", **options)
 
 
+def small_yolo(**overrides) -> zoo.Task:
+    """YOLO of 64x64 pixels and 8x8 cells on two stages of ResNet-18."""
+    backbone = zoo.backbones.ResNet(18, levels=("c3",), dtype=overrides.get("dtype"))
+    options = {"class_names": ["square"], "image_size": 64, "grid": 8, "backbone": backbone}
+    return zoo.create("yolo_v1", head_channels=32, **options | overrides)
+
+
 def squares(count, *, size=64, seed=0, max_boxes=3):
     """Pictures of one bright square each on a dim noisy ground, and their padded labels.
 

@@ -77,3 +77,20 @@ def test_a_serialised_generator_makes_the_same_anchors(tiny_ssd_anchors):
     twin = keras.saving.deserialize_keras_object(config)
     shapes = [(4, 4)] * 5
     np.testing.assert_array_equal(levels(twin, shapes), levels(tiny_ssd_anchors, shapes))
+
+
+def test_steps_say_how_far_apart_cells_lie():
+    # Two cells .4 apart: centres at .2 and .6, where 1 / cells would put .25 and .75.
+    anchors = levels(AnchorGenerator([[0.1]], [[1]], steps=[0.4]), [(1, 2)])
+    np.testing.assert_allclose((anchors[:, 0] + anchors[:, 2]) / 2, [0.2, 0.6], rtol=1e-6)
+    np.testing.assert_allclose(anchors[:, 2] - anchors[:, 0], 0.05, rtol=1e-6)
+
+
+def test_sides_are_limited_to_the_picture():
+    anchors = levels(AnchorGenerator([[0.9]], [[1, 4]], limit_sides=True), [(1, 1)])
+    np.testing.assert_allclose(anchors[1], [0.0, 0.275, 1.0, 0.725], atol=1e-6)
+
+
+def test_steps_must_name_every_level():
+    with pytest.raises(ValueError, match="steps must name the levels of sizes, 2; got 1"):
+        AnchorGenerator([[0.1], [0.2]], [[1], [1]], steps=[0.5])

@@ -15,12 +15,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-from cases import small_ssd, squares  # noqa: E402
+from cases import small_ssd, small_yolo, squares  # noqa: E402
 
 import zoo  # noqa: E402
 
 STEPS, PICTURES = 3, 8
-LOSSES = {"book": zoo.losses.AnchorMeanLoss, "multibox": zoo.losses.MultiBoxLoss}
 
 
 def two_replicas():
@@ -39,15 +38,35 @@ def two_replicas():
     return distribution.scope, len(jax.devices("cpu"))
 
 
-def build(loss):
-    task = small_ssd(loss=LOSSES[loss](), dtype="float32")
-    # On TensorFlow a replica sees its own half of a batch: its batch statistics are other ones by
-    # design. On JAX they are those of the whole batch, but over the few cells of the last levels
-    # they blow rounding up to 2e-4. Frozen, batch norm leaves what is tested: losses, gradients.
+# On TensorFlow a replica sees its own half of a batch: its batch statistics are other ones by
+# design. On JAX they are those of the whole batch, but over the few cells of the last levels they
+# blow rounding up to 2e-4. Frozen, batch norm leaves what is tested: losses, gradients.
+
+
+def ssd(loss):
+    task = small_ssd(loss=loss, dtype="float32")
     for block in task.backbone.base_blocks + task.backbone.level_blocks:
         for norm in block.norms:
             norm.trainable = False
-    task.compile(optimizer=keras.optimizers.SGD(0.1, momentum=0.9))
+    return task
+
+
+def yolo():
+    backbone = zoo.backbones.ResNet(18, levels=("c3",), frozen_norm=True, dtype="float32")
+    return small_yolo(backbone=backbone, dtype="float32")
+
+
+TASKS = {
+    "book": (lambda: ssd(zoo.losses.AnchorMeanLoss()), 0.1),
+    "multibox": (lambda: ssd(zoo.losses.MultiBoxLoss()), 0.1),
+    "yolo": (yolo, 0.003),  # sums over a picture: its gradients are larger
+}
+
+
+def build(name):
+    create, rate = TASKS[name]
+    task = create()
+    task.compile(optimizer=keras.optimizers.SGD(rate, momentum=0.9))
     return task
 
 
@@ -59,12 +78,12 @@ def train(task):
     return {name: values[0] for name, values in history.items()}
 
 
-def compare(loss, scope, replicas):
-    alone = build(loss)
+def compare(name, scope, replicas):
+    alone = build(name)
     start = alone.get_weights()
     expected = train(alone)
     with scope():
-        shared = build(loss)
+        shared = build(name)
         shared.set_weights(start)
         got = train(shared)
     pairs = list(zip(alone.get_weights(), shared.get_weights(), start, strict=True))
@@ -72,10 +91,10 @@ def compare(loss, scope, replicas):
         "replicas": replicas,
         "weights": max(float(np.abs(a - b).max()) for a, b, _ in pairs),
         "moved": max(float(np.abs(a - s).max()) for a, _, s in pairs),
-        "metrics": {name: [expected[name], got[name]] for name in expected},
+        "metrics": {metric: [expected[metric], got[metric]] for metric in expected},
     }
 
 
 if __name__ == "__main__":
     scope, replicas = two_replicas()
-    print(json.dumps({loss: compare(loss, scope, replicas) for loss in LOSSES}))
+    print(json.dumps({name: compare(name, scope, replicas) for name in TASKS}))

@@ -8,7 +8,7 @@ first stage.
 from keras import layers
 
 from zoo.backbones.blocks import build_chain
-from zoo.layers.layout import from_native, native_channel_axis, native_shape, to_native
+from zoo.layers.layout import from_native, native_shape, public_shape, to_native
 
 # Of ImageNet's training pictures, in units of a picture in 0..1, as torchvision publishes them.
 IMAGENET_NORMALIZATION = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
@@ -134,7 +134,7 @@ class Backbone(layers.Layer):
         for block, level in zip(self.blocks, self.block_levels, strict=True):
             shape = block.compute_output_shape(shape)
             shapes[level] = shape
-        return [_public_shape(shapes[level]) for level in self.levels]
+        return [public_shape(shapes[level]) for level in self.levels]
 
     def get_config(self):
         return super().get_config() | {
@@ -143,10 +143,3 @@ class Backbone(layers.Layer):
             "norm_epsilon": self.norm_epsilon,
             "freeze": self.freeze,
         }
-
-
-def _public_shape(shape):
-    if native_channel_axis() == 1:
-        batch, channels, height, width = shape
-        return (batch, height, width, channels)
-    return tuple(shape)

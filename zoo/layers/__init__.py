@@ -3,28 +3,48 @@
 from zoo.layers.anchor_generator import AnchorGenerator
 from zoo.layers.batch_norm import BatchNorm
 from zoo.layers.box_coder import BoxCoder
+from zoo.layers.box_head import BoxHead
+from zoo.layers.cell_coder import CellCoder
+from zoo.layers.cell_decoder import CellDecoder
 from zoo.layers.decoder import Decoder
 from zoo.layers.frozen_batch_norm import FrozenBatchNorm
 from zoo.layers.heads import SSDHead
 from zoo.layers.image_converter import Frame, ImageConverter
 from zoo.layers.l2_norm import L2Norm
 from zoo.layers.label_encoder import LabelEncoder
+from zoo.layers.mask_head import MaskHead
 from zoo.layers.matcher import Matcher
 from zoo.layers.normalize import Normalize
+from zoo.layers.proposal_decoder import ProposalDecoder
+from zoo.layers.region_anchors import RegionAnchors
+from zoo.layers.region_sampler import RegionSampler
 from zoo.layers.roi_crop import RoICrop
+from zoo.layers.roi_decoder import RoIDecoder
+from zoo.layers.rpn_head import RPNHead
+from zoo.layers.yolo_head import YOLOHead
 
 __all__ = [
     "AnchorGenerator",
     "BatchNorm",
     "BoxCoder",
+    "BoxHead",
+    "CellCoder",
+    "CellDecoder",
     "Decoder",
     "Frame",
     "FrozenBatchNorm",
     "ImageConverter",
     "L2Norm",
     "LabelEncoder",
+    "MaskHead",
     "Matcher",
     "Normalize",
+    "ProposalDecoder",
+    "RPNHead",
+    "RegionAnchors",
+    "RegionSampler",
     "RoICrop",
+    "RoIDecoder",
     "SSDHead",
+    "YOLOHead",
 ]

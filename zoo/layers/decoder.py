@@ -61,7 +61,7 @@ class Decoder:
             max_output=self.max_detections,
             score_threshold=self.score_threshold,
         )
-        return _gather_kept(boxes, scores, labels, kept)
+        return gather_kept(boxes, scores, labels, kept)
 
     def get_config(self):
         return {
@@ -77,7 +77,12 @@ class Decoder:
         return cls(**config | {"coder": keras.saving.deserialize_keras_object(config["coder"])})
 
 
-def _gather_kept(boxes, scores, labels, kept):
+def gather_kept(boxes, scores, labels, kept):
+    """Gather what suppression kept into padded detections, as `Decoder` returns them.
+
+    Args:
+        boxes: (B, P, 4); scores, labels: (B, P); kept: (B, K) int32 rows of them, -1 for none.
+    """
     real = kept >= 0
     rows = ops.maximum(kept, 0)
     return {

@@ -36,3 +36,11 @@ def native_shape(shape):
     if native_channel_axis() == 1:
         return (batch, channels, height, width)
     return (batch, height, width, channels)
+
+
+def public_shape(shape):
+    """Return the (B, H, W, C) shape of a tensor that has `shape` inside."""
+    if native_channel_axis() == 1:
+        batch, channels, height, width = shape
+        return (batch, height, width, channels)
+    return tuple(shape)

@@ -1,9 +1,13 @@
-"""Losses on per-anchor targets; each reduces through `keras.losses` objects only.
+"""Losses on targets of anchors and regions; each reduces through `keras.losses` objects only.
 
 A hand-written mean is doubled under two TensorFlow replicas; a `keras.losses` object is not.
 """
 
 from zoo.losses.anchor_mean import AnchorMeanLoss
+from zoo.losses.mask import MaskLoss
 from zoo.losses.multibox import MultiBoxLoss
+from zoo.losses.roi import RoILoss
+from zoo.losses.rpn import RPNLoss
+from zoo.losses.yolo import YOLOLoss
 
-__all__ = ["AnchorMeanLoss", "MultiBoxLoss"]
+__all__ = ["AnchorMeanLoss", "MaskLoss", "MultiBoxLoss", "RPNLoss", "RoILoss", "YOLOLoss"]

@@ -16,20 +16,22 @@ class MultiBoxLoss:
     Deviation: the sums of each picture are divided by that picture's positives, then averaged over
     the batch; the paper divides the batch's sum by the batch's positives. A mean over pictures is
     the same number however the batch is spread over replicas.
-    Deviation: L1 as in the book's 13.7, where the paper has smooth L1.
+    Deviation: L1 as in the book's 13.7, where the paper has smooth L1, unless `smooth` is set.
 
     Args:
         negative_ratio: negatives kept for each positive of the picture.
         minimum_negatives: negatives kept at least, so that pictures without objects teach too.
         box_weight: factor on the box loss, the paper's alpha.
+        smooth: whether the box loss is smooth L1 (Girshick 2015, Fast R-CNN, eq. 3).
     """
 
-    def __init__(self, negative_ratio=3.0, minimum_negatives=0, box_weight=1.0):
+    def __init__(self, negative_ratio=3.0, minimum_negatives=0, box_weight=1.0, smooth=False):
         self.negative_ratio = negative_ratio
         self.minimum_negatives = minimum_negatives
         self.box_weight = box_weight
+        self.smooth = smooth
         self._class_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        self._box_loss = keras.losses.MeanAbsoluteError()
+        self._box_loss = keras.losses.Huber() if smooth else keras.losses.MeanAbsoluteError()
 
     def __call__(self, targets, outputs):
         """Return a dict of the scalars `class_loss` and `box_loss`, whose sum is the loss.
@@ -63,6 +65,7 @@ class MultiBoxLoss:
             "negative_ratio": self.negative_ratio,
             "minimum_negatives": self.minimum_negatives,
             "box_weight": self.box_weight,
+            "smooth": self.smooth,
         }
 
     @classmethod

@@ -4,5 +4,6 @@ from zoo.models.detector import Detector
 from zoo.models.presets import create, list_presets
 from zoo.models.ssd import SSD
 from zoo.models.task import Task, load
+from zoo.models.yolo import YOLO
 
-__all__ = ["SSD", "Detector", "Task", "create", "list_presets", "load"]
+__all__ = ["SSD", "YOLO", "Detector", "Task", "create", "list_presets", "load"]

@@ -10,6 +10,7 @@ from keras import ops
 from zoo.layers import SSDHead
 from zoo.metrics.book import BoxMAE, ClassError
 from zoo.models.detector import Detector
+from zoo.models.loss_metrics import update_loss_metrics
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -38,8 +39,9 @@ class SSD(Detector):
             dtype=self.dtype_policy,
             name="head",
         )
-        self.class_loss_metric = keras.metrics.Mean(name="class_loss")
-        self.box_loss_metric = keras.metrics.Mean(name="box_loss")
+        self.loss_metrics = {
+            name: keras.metrics.Mean(name=name) for name in ("class_loss", "box_loss")
+        }
         self.class_error_metric = ClassError(name="class_error")
         self.box_mae_metric = BoxMAE(name="box_mae")
         self.trivial_class_error_metric = keras.metrics.Mean(name="trivial_class_error")
@@ -84,12 +86,8 @@ class SSD(Detector):
         return losses["class_loss"] + losses["box_loss"]
 
     def _update_metrics(self, targets, y_pred, losses):
-        # A mean over pictures, as Keras' own `loss`: the last batch of a pass may be smaller. Under
-        # TensorFlow replicas a Keras loss is one replica's share; the loss of ones tells its size.
-        share = keras.losses.MeanAbsoluteError()(ops.ones((1, 1)), ops.zeros((1, 1)))
         pictures = ops.shape(y_pred["class_logits"])[0]
-        self.class_loss_metric.update_state(losses["class_loss"] / share, pictures)
-        self.box_loss_metric.update_state(losses["box_loss"] / share, pictures)
+        update_loss_metrics(self.loss_metrics, losses, pictures)
         self.class_error_metric.update_state(targets["classes"], y_pred["class_logits"])
         self.box_mae_metric.update_state(
             targets["deltas"], y_pred["box_deltas"], targets["positives"]
