@@ -9,6 +9,7 @@ from zoo.ops.boxes import box_area, clip_boxes, convert_boxes
 from zoo.ops.coding import decode_boxes, encode_boxes
 from zoo.ops.iou import pairwise_iou
 from zoo.ops.levels import assign_levels
+from zoo.ops.masks import crop_masks
 from zoo.ops.matching import match_anchors
 from zoo.ops.roi_align import multilevel_roi_align, roi_align
 from zoo.ops.roi_pool import roi_pool
@@ -22,6 +23,7 @@ __all__ = [
     "box_area",
     "clip_boxes",
     "convert_boxes",
+    "crop_masks",
     "decode_boxes",
     "encode_boxes",
     "hard_negative_mask",

@@ -74,3 +74,31 @@ def neighbours(positions, size):
     cells = ops.cast(ops.concatenate([low, high], axis=-1), "int32")
     weights = ops.concatenate([inside * (1.0 - share), inside * share], axis=-1)
     return cells, weights / positions.shape[-1]
+
+
+def adaptive_matrix(low, high, bins, size):
+    """Weights of every cell in bins with as many samples as they have cells, rounded up.
+
+    That number depends on the RoI, so the samples are not listed: those between two cells are an
+    arithmetic series, of which the count and the sum suffice. Coordinates count from the first
+    cell's centre, and sides are at least one cell long (`aligned=False`).
+
+    Args:
+        low, high: (B, R) float32, the side's ends, in cells; bins: int, P; size: int, N.
+    Returns: (B, R, P, N) float32.
+    """
+    length = ops.maximum(high - low, 1.0)[..., None, None]
+    samples = ops.ceil(length / bins)
+    gap = length / bins / samples
+    first = low[..., None, None] + ops.arange(bins, dtype="float32")[:, None] * (length / bins)
+    # before[i]: samples below position i - 1, so that cell i lies between entries i and i + 2.
+    edges = ops.arange(-1, size + 1, dtype="float32")
+    before = ops.clip(ops.ceil((edges - first) / gap - 0.5), 0.0, samples)
+    count = before[..., 1:] - before[..., :-1]
+    mean = first + gap * (before[..., 1:] + before[..., :-1]) / 2
+    # The share of the upper cell in each gap between cells; at the map's ends there is one cell.
+    cells = ops.arange(-1, size, dtype="float32")
+    upper = ops.where(cells < 0, 1.0, ops.where(cells >= size - 1, 0.0, mean - cells))
+    shares = count[..., :-1] * upper[..., :-1] + count[..., 1:] * (1.0 - upper[..., 1:])
+    weights = shares / samples
+    return ops.where(ops.isfinite(weights), weights, 0.0)  # RoIs that are not, cover nothing

@@ -48,7 +48,8 @@ def _by_matrices(features, rows, columns):
     columns = ops.cast(interpolation_matrix(columns, size[1]), features.dtype)
     flat = ops.reshape(features, (-1, size[0], size[1] * size[2]))
     number, height = rows.shape[1:3]
-    step = max(1, CHUNK_FLOATS // (height * size[1] * size[2] * (features.shape[0] or 1)))
+    batch = features.shape[0] if isinstance(features.shape[0], int) else 1
+    step = max(1, CHUNK_FLOATS // (batch * height * size[1] * size[2]))
     crops = []
     for start in range(0, number, step):
         few = min(step, number - start)
