@@ -21,6 +21,7 @@ from zoo.layers.region_sampler import RegionSampler
 from zoo.layers.roi_crop import RoICrop
 from zoo.layers.roi_decoder import RoIDecoder
 from zoo.layers.rpn_head import RPNHead
+from zoo.layers.selective_search import SelectiveSearch
 from zoo.layers.yolo_head import YOLOHead
 
 __all__ = [
@@ -46,5 +47,6 @@ __all__ = [
     "RoICrop",
     "RoIDecoder",
     "SSDHead",
+    "SelectiveSearch",
     "YOLOHead",
 ]

@@ -14,12 +14,21 @@ class Matcher:
         negative_threshold: an anchor whose best IoU is below it is background; those between the
             two thresholds are ignored. None: the positive threshold, so nothing is ignored.
         bipartite: whether every box also takes the anchor that fits it best, whatever the IoU.
+        low_quality: whether every anchor that no other surpasses in overlapping some box takes the
+            box it overlaps most, whatever the IoU (Ren 2015, Faster R-CNN, section 3.1.2).
     """
 
-    def __init__(self, positive_threshold=0.5, negative_threshold=None, bipartite=True):
+    def __init__(
+        self,
+        positive_threshold=0.5,
+        negative_threshold=None,
+        bipartite=True,
+        low_quality=False,
+    ):
         self.positive_threshold = positive_threshold
         self.negative_threshold = negative_threshold
         self.bipartite = bipartite
+        self.low_quality = low_quality
 
     def __call__(self, iou, valid):
         """Return (B, A) int32, rows, -1 or -2 (ignored), from IoU (B, A, M) and validity (B, M)."""
@@ -29,6 +38,7 @@ class Matcher:
             positive_threshold=self.positive_threshold,
             negative_threshold=self.negative_threshold,
             bipartite=self.bipartite,
+            low_quality=self.low_quality,
         )
 
     def get_config(self):
@@ -36,6 +46,7 @@ class Matcher:
             "positive_threshold": self.positive_threshold,
             "negative_threshold": self.negative_threshold,
             "bipartite": self.bipartite,
+            "low_quality": self.low_quality,
         }
 
     @classmethod

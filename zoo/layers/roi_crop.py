@@ -31,7 +31,8 @@ class RoICrop(keras.layers.Layer):
         canonical_size=224,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # RoIs must not lose bits to bfloat16; features come in the dtype that the crops shall have.
+        super().__init__(autocast=False, **kwargs)
         if kind not in ("align", "pool"):
             raise ValueError(f"kind must be 'align' or 'pool'; got {kind!r}.")
         self.output_size = (

@@ -11,13 +11,22 @@ BACKGROUND = -1
 IGNORED = -2
 
 
-def match_anchors(iou, valid, *, positive_threshold=0.5, negative_threshold=None, bipartite=True):
+def match_anchors(
+    iou,
+    valid,
+    *,
+    positive_threshold=0.5,
+    negative_threshold=None,
+    bipartite=True,
+    low_quality=False,
+):
     """Assign to every anchor the index of an object, background or "ignored".
 
     An anchor takes the box it overlaps most, if by at least `positive_threshold`. Where
     `negative_threshold` is given, an anchor between the thresholds is ignored. Then, if
     `bipartite`, the largest IoU of all gives its anchor to its box and both leave; again, until
-    every box has an anchor or nothing overlaps what is left.
+    every box has an anchor or nothing overlaps what is left. If `low_quality`, an anchor that no
+    other surpasses in overlapping some box takes the box it overlaps most, whatever the IoU.
 
     Args:
         iou: (B, A, M) float.
@@ -25,6 +34,8 @@ def match_anchors(iou, valid, *, positive_threshold=0.5, negative_threshold=None
         positive_threshold: in 0..1.
         negative_threshold: in 0..positive_threshold, or None for no ignored anchors.
         bipartite: whether every object gets at least one anchor.
+        low_quality: whether the best anchors of every object, ties included, are positive (Ren
+            2015, section 3.1.2, case i).
     Returns: (B, A) int32: the box's index, -1 background, -2 ignored.
     Raises: ValueError if the shapes do not fit or the thresholds are out of order.
     Deviation: the book's assign_anchor_to_bbox lets a padding row, and a box that no anchor
@@ -39,7 +50,10 @@ def match_anchors(iou, valid, *, positive_threshold=0.5, negative_threshold=None
     matches = ops.cast(ops.argmax(by_box, axis=1), "int32")
     negative = positive_threshold if negative_threshold is None else negative_threshold
     rest = ops.where((best < negative) | (best <= 0), BACKGROUND, IGNORED)
-    matches = ops.where((best >= positive_threshold) & (best > 0), matches, rest)
+    positive = best >= positive_threshold
+    if low_quality:
+        positive = positive | _unsurpassed(by_box)
+    matches = ops.where(positive & (best > 0), matches, rest)
     if not bipartite:
         return matches
     forced = _bipartite(by_box)
@@ -58,6 +72,12 @@ def _check(iou, valid, positive_threshold, negative_threshold):
             "thresholds must be 0 <= negative <= positive <= 1; got "
             f"negative {negative_threshold}, positive {positive_threshold}."
         )
+
+
+def _unsurpassed(by_box):
+    """Mark the anchors (B, A) that share some box's largest IoU, of by_box (B, M, A)."""
+    highest = ops.max(by_box, axis=2, keepdims=True)
+    return ops.any((by_box == highest) & (highest > 0), axis=1)
 
 
 def _bipartite(by_box):

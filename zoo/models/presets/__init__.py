@@ -2,12 +2,20 @@
 
 import difflib
 
+from zoo.models.presets.fast_rcnn import fast_rcnn
+from zoo.models.presets.faster_rcnn import faster_rcnn
 from zoo.models.presets.ssd300_vgg16 import ssd300_vgg16
 from zoo.models.presets.tiny_ssd import tiny_ssd
 from zoo.models.presets.yolo_v1 import yolo_v1
 from zoo.models.task import Task
 
-_PRESETS = {"ssd300_vgg16": ssd300_vgg16, "tiny_ssd": tiny_ssd, "yolo_v1": yolo_v1}
+_PRESETS = {
+    "fast_rcnn": fast_rcnn,
+    "faster_rcnn": faster_rcnn,
+    "ssd300_vgg16": ssd300_vgg16,
+    "tiny_ssd": tiny_ssd,
+    "yolo_v1": yolo_v1,
+}
 
 
 def list_presets() -> list[str]:
