@@ -4,7 +4,7 @@
 
 Runs where torchvision is (`torch==2.14.1 torchvision==0.29.1` when the fixtures were made), which
 need not be zoo's environment: only `tests/weights/pure_weights.py` is shared. The tests hold zoo's
-backbones to the files it writes, a few kilobytes each.
+backbones and detectors to the files it writes, a few kilobytes each.
 """
 
 import sys
@@ -15,31 +15,44 @@ import torch
 import torchvision
 from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
+from torchvision.models.detection.image_list import ImageList
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "tests" / "weights" / "fixtures"
 sys.path.insert(0, str(ROOT / "tests" / "weights"))
-from pure_weights import pure_pictures, pure_state, sample  # noqa: E402
+from pure_weights import pure_pictures, pure_rois, pure_state, sample  # noqa: E402
 
 HEIGHT, WIDTH = 101, 135  # odd, so that wrong padding shows
 
 
 def main():
-    """Write one .npz a model: its names and shapes, and samples of its levels."""
+    """Write one .npz a model: its names and shapes, and samples of what it computes."""
     FIXTURES.mkdir(parents=True, exist_ok=True)
     for name, (model, levels) in models().items():
-        shapes = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
-        state = pure_state(shapes)
-        model.load_state_dict({key: torch.from_numpy(np.array(v)) for key, v in state.items()})
-        pictures = torch.from_numpy(pure_pictures(1, HEIGHT, WIDTH)).permute(0, 3, 1, 2)
-        with torch.inference_mode():
-            outputs = levels(model.eval(), pictures)
+        outputs = answer(model, levels, (HEIGHT, WIDTH))
         arrays = {
             level: sample(output.permute(0, 2, 3, 1).numpy()) for level, output in outputs.items()
         }
-        table = "\n".join(f"{key} {' '.join(map(str, shape))}" for key, shape in shapes.items())
-        np.savez_compressed(FIXTURES / f"{name}.npz", state=np.array(table), **arrays)
-        print(name, {level: array.shape for level, array in arrays.items()})
+        write(name, model, arrays)
+    for name, (model, stages, side) in detectors().items():
+        write(name, model, answer(model, stages, (side, side)))
+
+
+def answer(model, stages, size):
+    """Run the stages of a model on pictures of a size, with the weights of its names."""
+    shapes = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
+    state = pure_state(shapes)
+    model.load_state_dict({key: torch.from_numpy(np.array(v)) for key, v in state.items()})
+    pictures = torch.from_numpy(pure_pictures(1, *size)).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        return stages(model.eval(), pictures)
+
+
+def write(name, model, arrays):
+    rows = [(key, *tensor.shape) for key, tensor in model.state_dict().items()]
+    table = "\n".join(" ".join(map(str, row)) for row in rows)
+    np.savez_compressed(FIXTURES / f"{name}.npz", state=np.array(table), **arrays)
+    print(name, {level: array.shape for level, array in arrays.items()})
 
 
 def models():
@@ -60,6 +73,67 @@ def models():
         "vgg19": (zoo.vgg19(), vgg({"c4": 26, "p5": 36})),
         "mobilenet_v2": (zoo.mobilenet_v2(), mobilenet),
     }
+
+
+def detectors():
+    """Return a detector, the function that gives samples of its stages, and a side, by name."""
+    make = torchvision.models.detection
+    fresh = {"weights": None, "weights_backbone": None}
+    return {
+        "ssd300_vgg16": (make.ssd300_vgg16(num_classes=4, **fresh), single_shot, 300),
+        "fasterrcnn_resnet50_fpn": (
+            make.fasterrcnn_resnet50_fpn(num_classes=4, **fresh),
+            two_stages,
+            128,
+        ),
+        "maskrcnn_resnet50_fpn": (
+            make.maskrcnn_resnet50_fpn(num_classes=4, **fresh),
+            two_stages,
+            128,
+        ),
+    }
+
+
+def single_shot(model, pictures):
+    features = list(model.backbone(pictures).values())
+    outputs = model.head(features)
+    (anchors,) = model.anchor_generator(ImageList(pictures, [tuple(pictures.shape[2:])]), features)
+    return {
+        "anchors": anchors.numpy()[::97] / pictures.shape[2],
+        "class_logits": outputs["cls_logits"].numpy()[:, ::97],
+        "box_deltas": outputs["bbox_regression"].numpy()[:, ::97],
+    }
+
+
+def two_stages(model, pictures):
+    side = pictures.shape[2]
+    levels = model.backbone(pictures)
+    features = list(levels.values())
+    objectness, deltas = model.rpn.head(features)
+    (anchors,) = model.rpn.anchor_generator(ImageList(pictures, [(side, side)]), features)
+    rois = [torch.from_numpy(pure_rois()[0] * side)]
+    heads = model.roi_heads
+    crops = heads.box_roi_pool(levels, rois, [(side, side)])
+    logits, boxes = heads.box_predictor(heads.box_head(crops))
+    arrays = {
+        "anchors": anchors.numpy()[::31] / side,
+        "objectness": torch.cat([rows(level, 1) for level in objectness], 1).numpy()[:, ::31, 0],
+        "deltas": torch.cat([rows(level, 4) for level in deltas], 1).numpy()[:, ::31],
+        "class_logits": logits.numpy(),
+        "box_deltas": boxes.numpy().reshape(len(boxes), -1, 4)[:, 1:],
+    }
+    if heads.has_mask():
+        crops = heads.mask_roi_pool(levels, rois, [(side, side)])
+        masks = heads.mask_predictor(heads.mask_head(crops)).permute(0, 2, 3, 1).numpy()
+        arrays["mask_logits"] = masks[:, ::9, ::9, 1:]
+    return arrays
+
+
+def rows(level, depth):
+    """Return (B, anchors * depth, H, W) as (B, H * W * anchors, depth)."""
+    batch, channels, height, width = level.shape
+    split = level.reshape(batch, channels // depth, depth, height, width)
+    return split.permute(0, 3, 4, 1, 2).reshape(batch, -1, depth)
 
 
 def resnet(model, pictures):

@@ -38,6 +38,12 @@ def pure_pictures(count, height, width):
     return rng.normal(size=(count, height, width, 3)).astype("float32")
 
 
+def pure_rois():
+    """Return (1, 5, 4) float32 regions, xyxy fractions, from tiny ones to the whole picture."""
+    corners = [[0.1, 0.2, 0.15, 0.3], [0.3, 0.3, 0.6, 0.5], [0, 0, 1, 1], [0.5, 0.1, 0.9, 0.95]]
+    return np.array([[*corners, [0.71, 0.63, 0.98, 0.91]]], "float32")
+
+
 def sample(level, cells=6):
     """Return a few cells and channels from all over a channels-last level."""
     rows = np.linspace(0, level.shape[1] - 1, min(cells, level.shape[1])).round().astype(int)

@@ -17,6 +17,13 @@ from zoo.weights.backbone_tables import (
     resnet_table,
     vgg_table,
 )
+from zoo.weights.detector_tables import (
+    box_head_table,
+    mask_head_table,
+    rpn_table,
+    ssd_head_table,
+    ssd_vgg_tables,
+)
 from zoo.weights.tables import prefixed
 
 
@@ -49,6 +56,29 @@ def pyramid_parts(pyramid, depth, prefix="") -> list[tuple]:
     ]
 
 
+def _faster_rcnn_parts(task):
+    return [
+        *pyramid_parts(task.backbone, 50, "backbone."),
+        (task.rpn_head, rpn_table()),
+        (task.box_head, box_head_table()),
+    ]
+
+
+def _mask_rcnn_parts(task):
+    return [*_faster_rcnn_parts(task), (task.mask_head, mask_head_table())]
+
+
+def _ssd300_parts(task):
+    vgg, behind, extra = ssd_vgg_tables()
+    base = task.backbone.backbone
+    return [
+        (base.vgg, vgg),
+        (base, behind),
+        (task.backbone, extra),
+        (task.head, ssd_head_table(len(task.head.anchors_per_cell))),
+    ]
+
+
 def _backbone_parts(table, layer):
     return [(layer, table)]
 
@@ -71,4 +101,9 @@ _BACKBONES = {
 _PARTS = {name: partial(_backbone_parts, table) for name, table in _BACKBONES.items()} | {
     f"torchvision:resnet{depth}_fpn": partial(pyramid_parts, depth=depth)
     for depth in (18, 34, 50, 101)
+}
+_PARTS |= {
+    "torchvision:fasterrcnn_resnet50_fpn": _faster_rcnn_parts,
+    "torchvision:maskrcnn_resnet50_fpn": _mask_rcnn_parts,
+    "torchvision:ssd300_vgg16": _ssd300_parts,
 }

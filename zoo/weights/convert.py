@@ -3,6 +3,7 @@
 import numpy as np
 
 from zoo.weights.architectures import parts_of
+from zoo.weights.detector_tables import modern_names
 
 # PyTorch counts the batches a batch norm has seen, which nothing here depends on.
 _COUNTER = "num_batches_tracked"
@@ -23,6 +24,7 @@ def convert_into(layer, state, architecture) -> None:
     if not layer.built:
         raise ValueError(f"{layer.name} has no weights yet: build it first, as by calling it once.")
     parts = parts_of(layer, architecture)
+    state = modern_names(state)
     pairs, problems = _pair(parts, state)
     known = {name for _, table in parts for name in table}
     surplus = [name for name in state if name not in known and not name.endswith(_COUNTER)]
@@ -55,16 +57,24 @@ def _pair(parts, state):
             if name not in state:
                 problems.append(f"missing: {name}, for {path} {tuple(weight.shape)}")
                 continue
-            array = np.asarray(state[name])
-            if axes is not None and array.ndim == len(axes):
-                array = np.transpose(array, axes)
-            if array.shape != tuple(weight.shape):
+            array = _in_our_layout(np.asarray(state[name]), axes)
+            if array is None or array.shape != tuple(weight.shape):
                 problems.append(
                     f"mis-shaped: {name} {np.shape(state[name])}, for {path} {tuple(weight.shape)}"
                 )
             else:
                 pairs.append((weight, array))
     return pairs, problems
+
+
+def _in_our_layout(array, axes):
+    """Return the array as Keras has it; None if its shape does not allow that."""
+    try:
+        if callable(axes):
+            return axes(array)
+        return array if axes is None else np.transpose(array, axes)
+    except (ValueError, KeyError):
+        return None
 
 
 def _named_weights(layer):

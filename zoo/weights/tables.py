@@ -1,7 +1,8 @@
 """Which foreign tensor becomes which of our weights.
 
 A table maps a foreign name to (path, axes): the weight's path below its layer, and the order in
-which its axes are taken; the path None marks a tensor that has no place here, such as a classifier.
+which its axes are taken, or a function where an order is not enough; the path None marks a tensor
+that has no place here, such as a classifier.
 Tables are data, independent of any model, and may be put under a prefix.
 """
 
