@@ -10,7 +10,9 @@ import tensorflow as tf
 
 from zoo.data.augment import Step, build_steps
 from zoo.data.augment.stream import augmented
+from zoo.data.moved_proposals import check_steps, join_proposals, split_proposals
 from zoo.data.network_masks import network_masks
+from zoo.data.proposals import Proposals
 from zoo.data.samples import PARALLEL_DECODES, cached_samples, streamed_samples
 from zoo.data.source import Source
 
@@ -45,6 +47,7 @@ def build_pipeline(
     augment=(),
     cache: bool = False,
     masks: bool = False,
+    proposals: Proposals | None = None,
 ) -> tf.data.Dataset:
     """Build the stream of batches.
 
@@ -61,12 +64,16 @@ def build_pipeline(
             ["flip", {"name": "random_resized_crop", "scale": [0.5, 1.0]}].
         cache: hold the decoded pictures in memory, H * W * 3 bytes each.
         masks: give the objects' masks too, M * H * W bytes a picture.
+        proposals: of the split's pictures, to be given with them.
     Returns: dataset of (images (B, H, W, 3) uint8, {"boxes": (B, M, 4) float32 fractions of the
         network's input, "labels": (B, M) int32}), with "masks": (B, M, H, W) bool where asked for.
+        With proposals the images are {"images": ..., "proposals": (B, P, 4) float32 fractions}.
     Raises: ValueError if a picture has more boxes than `max_boxes`, or an option is out of range.
     """
     steps = build_steps(augment)
     _check_options(steps, batch_size, start_step)
+    if proposals is not None:
+        check_steps(steps)
     _check_box_counts(source, split, limit, max_boxes)
     prepare = cached_samples if cache else streamed_samples
     samples, load = prepare(source, split, converter, max_boxes, limit)
@@ -79,7 +86,7 @@ def build_pipeline(
         samples = samples.map(lambda sample: (sample, tf.constant(0, tf.int64)))
     loaded = samples.map(
         lambda sample, epoch: (
-            _picture(load(sample), converter, masks=masks),
+            _picture(load(sample), converter, masks, proposals, sample["index"]),
             {"epoch": epoch, "index": sample["index"]},
         ),
         num_parallel_calls=PARALLEL_DECODES,
@@ -91,20 +98,27 @@ def build_pipeline(
         batch_size=batch_size,
         parallel=PARALLEL_DECODES,
     )
+    if proposals is not None:
+        finished = finished.map(split_proposals(max_boxes))
     batches = finished.batch(batch_size, drop_remainder=training).map(_inputs_and_targets)
     return batches.prefetch(PREFETCHED_BATCHES).with_options(_options())
 
 
-def _picture(loaded: dict, converter, *, masks: bool) -> dict:
+def _picture(loaded: dict, converter, masks: bool, proposals: Proposals | None, index) -> dict:
     """What augmentation changes: images, boxes, labels and, where asked for, masks."""
     picture = {name: loaded[name] for name in ("images", "boxes", "labels")}
     if masks:
         picture["masks"] = network_masks(loaded["masks"], loaded["size"], converter)
+    if proposals is not None:
+        picture = join_proposals(picture, proposals, index, loaded["size"], converter)
     return picture
 
 
 def _inputs_and_targets(batch):
-    return batch["images"], {name: batch[name] for name in batch if name != "images"}
+    targets = {name: batch[name] for name in batch if name not in ("images", "proposals")}
+    if "proposals" not in batch:
+        return batch["images"], targets
+    return {name: batch[name] for name in ("images", "proposals")}, targets
 
 
 def _options() -> tf.data.Options:

@@ -1,10 +1,23 @@
 """Models: pictures in, results out, each a choice of pieces."""
 
 from zoo.models.detector import Detector
+from zoo.models.fast_rcnn import FastRCNN
 from zoo.models.faster_rcnn import FasterRCNN
+from zoo.models.mask_rcnn import MaskRCNN
 from zoo.models.presets import create, list_presets
 from zoo.models.ssd import SSD
 from zoo.models.task import Task, load
 from zoo.models.yolo import YOLO
 
-__all__ = ["SSD", "YOLO", "Detector", "FasterRCNN", "Task", "create", "list_presets", "load"]
+__all__ = [
+    "SSD",
+    "YOLO",
+    "Detector",
+    "FastRCNN",
+    "FasterRCNN",
+    "MaskRCNN",
+    "Task",
+    "create",
+    "list_presets",
+    "load",
+]

@@ -35,17 +35,30 @@ class Detector(Task):
         return results
 
     def _detect_batch(self, images, batch_size):
-        converted = [self.image_converter.convert(read_picture(image)) for image in images]
+        pictures = [read_picture(image) for image in images]
+        converted = [self.image_converter.convert(picture) for picture in pictures]
+        frames = [frame for _, frame in converted]
         batch = np.zeros((batch_size, *self.image_converter.image_size, 3), "uint8")
         for row, (pixels, _) in enumerate(converted):
             batch[row] = pixels
-        outputs = self.predict_on_batch(batch)
+        outputs = self.predict_on_batch(self.network_inputs(batch, pictures, frames))
         return [
             self._detections({key: outputs[key][row] for key in self.result_keys}, frame)
-            for row, (_, frame) in enumerate(converted)
+            for row, frame in enumerate(frames)
         ]
 
-    result_keys = ("boxes", "scores", "labels", "num")
+    def network_inputs(self, images, pictures, frames):
+        """Return what `call` takes; here the images alone.
+
+        Args:
+            images: (B, H, W, 3) uint8, the last rows perhaps empty.
+            pictures: list of those that fill it, (h, w, 3) uint8; frames: of each.
+        """
+        return images
+
+    # What `_detections` reads of `call`'s answer, and what its answer is scored by.
+    result_keys: tuple[str, ...] = ("boxes", "scores", "labels", "num")
+    result_kinds: tuple[str, ...] = ("boxes",)
 
     def _detections(self, outputs, frame):
         """Return one picture's `Detections`, from its rows of the outputs `result_keys`."""

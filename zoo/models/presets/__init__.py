@@ -4,6 +4,7 @@ import difflib
 
 from zoo.models.presets.fast_rcnn import fast_rcnn
 from zoo.models.presets.faster_rcnn import faster_rcnn
+from zoo.models.presets.mask_rcnn import mask_rcnn
 from zoo.models.presets.ssd300_vgg16 import ssd300_vgg16
 from zoo.models.presets.tiny_ssd import tiny_ssd
 from zoo.models.presets.yolo_v1 import yolo_v1
@@ -12,6 +13,7 @@ from zoo.models.task import Task
 _PRESETS = {
     "fast_rcnn": fast_rcnn,
     "faster_rcnn": faster_rcnn,
+    "mask_rcnn": mask_rcnn,
     "ssd300_vgg16": ssd300_vgg16,
     "tiny_ssd": tiny_ssd,
     "yolo_v1": yolo_v1,
