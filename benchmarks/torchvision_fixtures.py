@@ -18,9 +18,8 @@ from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.image_list import ImageList
 
 ROOT = Path(__file__).resolve().parent.parent
-FIXTURES = ROOT / "tests" / "weights" / "fixtures"
 sys.path.insert(0, str(ROOT / "tests" / "weights"))
-from pure_weights import pure_pictures, pure_rois, pure_state, sample  # noqa: E402
+from pure_weights import FIXTURES, pure_pictures, pure_rois, pure_state, sample  # noqa: E402
 
 HEIGHT, WIDTH = 101, 135  # odd, so that wrong padding shows
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import cli_data
+from flows import cli_data, cli_import
 
 app = typer.Typer(
     name="zoo",
@@ -24,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(cli_data.app, name="data")
+app.command("import")(cli_import.import_model)
 _HOME = Path("mlruns")
 
 Model = Annotated[

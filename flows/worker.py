@@ -6,6 +6,7 @@
     python -m flows.worker check SPEC ...       look at a data set from all sides
     python -m flows.worker show SPEC ...        draw samples as training sees them
     python -m flows.worker convert SPEC ...     write a data set as COCO JSON
+    python -m flows.worker import NAME FILE ... convert a foreign checkpoint to a model
 
 It computes and writes to the run folder; whoever wants to know what happens follows the journal.
 Exit code 0: done; 2: the user's mistake, told in one line on stderr; anything else is a crash,
@@ -22,7 +23,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from flows import annotate, data_check, data_convert, data_show, scoring
+from flows import annotate, data_check, data_convert, data_show, import_weights, scoring
 from flows.config import Config, ConfigError, load_config
 from flows.journal import Journal
 from flows.runtime import UserError, backend_version, prepare_process
@@ -171,6 +172,7 @@ def _parser():
         ("check", data_check, "look at a data set from all sides"),
         ("show", data_show, "draw samples as training sees them"),
         ("convert", data_convert, "write a data set as COCO JSON"),
+        ("import", import_weights, "convert a foreign checkpoint to a model"),
     ):
         verb = verbs.add_parser(name, help=told)
         module.add_arguments(verb)

@@ -4,8 +4,11 @@ met compute with the same. NumPy and hashlib alone: another environment imports 
 
 import hashlib
 import math
+from pathlib import Path
 
 import numpy as np
+
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 def pure_weight(name, shape):
@@ -50,3 +53,12 @@ def sample(level, cells=6):
     columns = np.linspace(0, level.shape[2] - 1, min(cells, level.shape[2])).round().astype(int)
     channels = np.linspace(0, level.shape[3] - 1, min(8, level.shape[3])).round().astype(int)
     return level[:, rows][:, :, columns][..., channels]
+
+
+def read_fixture(name):
+    """Return a model's state dict, and samples of what torchvision computes with it."""
+    with np.load(FIXTURES / f"{name}.npz") as file:
+        arrays = {key: file[key] for key in file.files}
+    rows = [line.split(" ") for line in str(arrays.pop("state")).splitlines()]
+    shapes = {row[0]: [int(side) for side in row[1:] if side] for row in rows}
+    return pure_state(shapes), arrays

@@ -4,18 +4,15 @@ The files in `fixtures/` are torchvision 0.29.1's answers on torch 2.14.1, CPU, 
 `benchmarks/torchvision_fixtures.py`.
 """
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 from cases import compiled
-from pure_weights import pure_pictures, pure_state, sample
+from pure_weights import pure_pictures, read_fixture, sample
 
 from zoo.backbones import FPN, VGG, MobileNetV2, ResNet
 from zoo.weights import convert_into
 
-FIXTURES = Path(__file__).parent / "fixtures"
 BACKBONES = {
     "resnet18": lambda levels: ResNet(18, levels=levels),
     "resnet34": lambda levels: ResNet(34, levels=levels),
@@ -27,15 +24,6 @@ BACKBONES = {
     "vgg19": lambda levels: VGG(19, levels=levels),
     "mobilenet_v2": lambda levels: MobileNetV2(levels=levels),
 }
-
-
-def read_fixture(name):
-    """Return torchvision's state dict, and its levels by our names."""
-    with np.load(FIXTURES / f"{name}.npz") as file:
-        arrays = {key: file[key] for key in file.files}
-    rows = [line.split(" ") for line in str(arrays.pop("state")).splitlines()]
-    shapes = {row[0]: [int(side) for side in row[1:] if side] for row in rows}
-    return pure_state(shapes), arrays
 
 
 @pytest.mark.parametrize("name", BACKBONES)
