@@ -33,6 +33,18 @@ def build_task(config: Config, source) -> zoo.Task:
     return task
 
 
+def check_masks(config: Config, source, task) -> None:
+    """Refuse a data source without masks for a task that learns them."""
+    if "masks" not in task.result_kinds:
+        return
+    entries = source.entries("train", config.data.limit).as_numpy_iterator()
+    if not any(any(entry["masks"]) for entry in entries):
+        raise UserError(
+            f"preset {config.model.preset} learns masks, but {source.name}@train has none; "
+            "a detector of boxes, such as faster_rcnn, can learn from it"
+        )
+
+
 def build_stream(config: Config, source, task):
     """Return a function from a global step to the dataset of training batches from there on."""
 
@@ -46,7 +58,7 @@ def build_stream(config: Config, source, task):
             seed=config.train.seed,
             start_step=start_step,
             augment=config.data.model_dump()["augment"],
-            **_batching(config),
+            **_batching(config, task),
         )
 
     return stream
@@ -54,7 +66,9 @@ def build_stream(config: Config, source, task):
 
 def build_validation(config: Config, source, task):
     """Return the validation split as a dataset of batches, in order, the last one partial."""
-    return build_pipeline(source, "val", task.image_converter, training=False, **_batching(config))
+    return build_pipeline(
+        source, "val", task.image_converter, training=False, **_batching(config, task)
+    )
 
 
 def build_run_optimizer(config: Config, source):
@@ -79,8 +93,9 @@ def epoch_steps(config: Config, source) -> int:
     return steps_per_epoch(source, "train", config.data.batch_size, config.data.limit)
 
 
-def _batching(config):
+def _batching(config, task):
     return {
+        "masks": "masks" in task.result_kinds,
         "batch_size": config.data.batch_size,
         "max_boxes": config.data.max_boxes,
         "limit": config.data.limit,

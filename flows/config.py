@@ -30,6 +30,8 @@ from flows.runtime import choose_backend, choose_precision
 Metric = Literal[
     "ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large",
     "ar_1", "ar_10", "ar_100", "ar_small", "ar_medium", "ar_large",
+    "mask_ap", "mask_ap50", "mask_ap75", "mask_ap_small", "mask_ap_medium", "mask_ap_large",
+    "mask_ar_1", "mask_ar_10", "mask_ar_100", "mask_ar_small", "mask_ar_medium", "mask_ar_large",
 ]  # fmt: skip
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 Words = Annotated[tuple[str, ...], BeforeValidator(lambda v: tuple(v) if type(v) is list else v)]

@@ -50,13 +50,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _score(args: argparse.Namespace) -> None:
     backend = prepare_process()
-    from zoo.metrics import detection_metrics, paired_bootstrap, trivial_detections
+    from zoo.metrics import metrics_of_kinds, paired_bootstrap, trivial_detections
 
     task = _open(args.model)
     rival = _open(args.against) if args.against else None
     source, split = _open_data(args.data, args.on_defect)
     tasks = [task] if rival is None else [task, rival]
     image_ids, truths, (found, *others), seconds = _answers(tasks, source, split, args)
+    kinds = _common_kinds(tasks)
     scores: dict[str, Any] = {
         "backend": backend,
         "model": str(args.model),
@@ -64,21 +65,34 @@ def _score(args: argparse.Namespace) -> None:
         "pictures": len(truths),
         "defects": dict(source.skipped(split)),
         "seconds": round(seconds, 3),
-        "metrics": detection_metrics(truths, found),
-        "trivial": detection_metrics(truths, trivial_detections(len(truths), source.class_names)),
+        "metrics": metrics_of_kinds(truths, found, kinds),
+        "trivial": metrics_of_kinds(
+            truths, trivial_detections(len(truths), source.class_names), kinds
+        ),
         "against": None,
         "confidence": None,
     }
     if rival is not None:
         scores["against"] = {
             "model": str(args.against),
-            "metrics": detection_metrics(truths, others[0]),
+            "metrics": metrics_of_kinds(truths, others[0], kinds),
         }
-        scores["confidence"] = paired_bootstrap(truths, found, others[0], metric=args.metric)
+        scores["confidence"] = paired_bootstrap(
+            truths,
+            found,
+            others[0],
+            metric=args.metric.removeprefix("mask_"),
+            kind="masks" if args.metric.startswith("mask_") else "boxes",
+        )
     if args.predictions:
         write_json(args.predictions, _coco_results(source, split, image_ids, found))
     write_json(args.out, scores, indent=1)
     tell(wrote=str(args.out))
+
+
+def _common_kinds(tasks: "list[Task]") -> list[str]:
+    """Return what all models answer: boxes, and perhaps masks."""
+    return [kind for kind in tasks[0].result_kinds if kind in tasks[-1].result_kinds]
 
 
 def _answers(tasks: "list[Task]", source: "Source", split: str, args: argparse.Namespace):
@@ -88,7 +102,7 @@ def _answers(tasks: "list[Task]", source: "Source", split: str, args: argparse.N
         data, and the seconds that the first model took.
     """
     label_maps = [_label_map(task.class_names, source.class_names) for task in tasks]
-    records = _read(source, split, args)
+    records = _read(source, split, args, masks="masks" in _common_kinds(tasks))
     size = source.size(split)
     progress = ProgressLines("scoring", size if args.limit is None else min(size, args.limit))
     image_ids: list[str] = []
@@ -152,10 +166,10 @@ def _open_data(spec: str, on_defect: str) -> "tuple[Source, str]":
 
 
 def _read(
-    source: "Source", split: str, args: argparse.Namespace
+    source: "Source", split: str, args: argparse.Namespace, *, masks: bool
 ) -> "Iterator[tuple[str, np.ndarray, Detections]]":
     try:
-        for image_id, encoded, truth in source.ground_truth(split, args.limit):
+        for image_id, encoded, truth in source.ground_truth(split, args.limit, masks=masks):
             yield image_id, _decode(args.data, image_id, encoded), truth
     except ValueError as error:
         raise UserError(f"--data {args.data}: {error}") from error

@@ -69,10 +69,12 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
     started = time.monotonic()
     source = build.build_source(config)
     task = build.build_task(config, source)
+    build.check_masks(config, source, task)
     task.compile(optimizer=build.build_run_optimizer(config, source))
     journal.append("started", **_facts(config, source, task))
     steps = build.epoch_steps(config, source)
-    truth = partial(source.ground_truth, "val", limit=config.data.limit)
+    masks = "masks" in task.result_kinds
+    truth = partial(source.ground_truth, "val", limit=config.data.limit, masks=masks)
     reporters = []
 
     def callbacks(start_step):

@@ -100,18 +100,19 @@ class ImageConverter:
         boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
         return ((boxes * scale + offset) / size).astype(np.float32)
 
-    def to_picture(self, boxes, frame: Frame) -> np.ndarray:
-        """Map boxes from the network to the picture: the inverse of `to_network`, then clipped.
+    def to_picture(self, boxes, frame: Frame, *, clip: bool = True) -> np.ndarray:
+        """Map boxes from the network to the picture: the inverse of `to_network`.
 
         Args:
             boxes: (N, 4) xyxy, fractions 0..1 of the network's input.
             frame: what `convert` gave for the picture.
-        Returns: (N, 4) float32 xyxy, pixels of the picture, inside it.
+            clip: whether boxes are cut off at the picture's border; a letterbox has more than it.
+        Returns: (N, 4) float32 xyxy, pixels of the picture.
         """
         scale, offset, size = self._coefficients(frame)
         boxes = (np.asarray(boxes, np.float64).reshape(-1, 4) * size - offset) / scale
         limits = np.array([frame.width, frame.height] * 2, np.float64)
-        return np.clip(boxes, 0.0, limits).astype(np.float32)
+        return (np.clip(boxes, 0.0, limits) if clip else boxes).astype(np.float32)
 
     def _placement(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """Rows and columns the picture takes, and its top left corner."""

@@ -3,13 +3,14 @@
 from zoo.metrics.book import BoxMAE, ClassError
 from zoo.metrics.bootstrap import paired_bootstrap
 from zoo.metrics.coco import COCO_METRICS
-from zoo.metrics.detection import detection_metrics, trivial_detections
+from zoo.metrics.detection import detection_metrics, metrics_of_kinds, trivial_detections
 
 __all__ = [
     "COCO_METRICS",
     "BoxMAE",
     "ClassError",
     "detection_metrics",
+    "metrics_of_kinds",
     "paired_bootstrap",
     "trivial_detections",
 ]

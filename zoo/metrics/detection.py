@@ -40,6 +40,24 @@ def detection_metrics(
     return metrics
 
 
+def metrics_of_kinds(
+    ground_truth: Sequence[Detections], predictions: Sequence[Detections], kinds: Sequence[str]
+) -> dict:
+    """Score boxes and, where they are among the kinds and every picture has them, masks too.
+
+    Args:
+        ground_truth, predictions: one Detections a picture, in the same order.
+        kinds: a detector's `result_kinds`.
+    Returns: `detection_metrics` of the boxes; those of the masks beside them as `mask_ap`,
+        `mask_ap50`, ..., `mask_ap_per_class`.
+    """
+    metrics = detection_metrics(ground_truth, predictions)
+    if "masks" in kinds and all(len(t) == 0 or t.masks is not None for t in ground_truth):
+        masks = detection_metrics(ground_truth, predictions, kind="masks")
+        metrics |= {f"mask_{name}": value for name, value in masks.items()}
+    return metrics
+
+
 def trivial_detections(count: int, class_names: Sequence[str] = ()) -> list[Detections]:
     """Return what a detector answers that calls everything background: the floor to beat."""
     return [Detections.empty(class_names) for _ in range(count)]

@@ -8,7 +8,7 @@ import keras
 from PIL import Image
 
 from zoo.draw import draw_detections
-from zoo.metrics import detection_metrics
+from zoo.metrics import metrics_of_kinds
 from zoo.pictures import read_picture
 
 
@@ -112,7 +112,8 @@ class EvaluateDetections(keras.callbacks.Callback):
             return
         step = done * self.steps_per_epoch
         truths, predictions = self._answers(step)
-        metrics = scalar_metrics(detection_metrics(truths, predictions))
+        kinds = self.model.result_kinds
+        metrics = scalar_metrics(metrics_of_kinds(truths, predictions, kinds))
         metrics |= self.model.evaluate(self.batches, verbose=0, return_dict=True)
         metrics = {f"val/{name}": value for name, value in metrics.items()}
         self.report("evaluation", step=step, epoch=done, metrics=metrics)
@@ -149,6 +150,12 @@ _SAMPLE_SCORE = 0.3
 
 
 def scalar_metrics(metrics) -> dict[str, float]:
-    """Flatten `detection_metrics`: AP per class becomes `ap_class/<name>`."""
-    flat = {name: value for name, value in metrics.items() if name != "ap_per_class"}
-    return flat | {f"ap_class/{name}": ap for name, ap in metrics["ap_per_class"].items()}
+    """Flatten `metrics_of_kinds`: AP per class becomes `ap_class/<name>`, as do the masks'."""
+    flat = {}
+    for key, value in metrics.items():
+        if isinstance(value, dict):
+            classes = key.removesuffix("_per_class") + "_class"
+            flat |= {f"{classes}/{name}": ap for name, ap in value.items()}
+        else:
+            flat[key] = value
+    return flat
