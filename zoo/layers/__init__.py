@@ -19,7 +19,7 @@ from zoo.layers.proposal_decoder import ProposalDecoder
 from zoo.layers.region_anchors import RegionAnchors
 from zoo.layers.region_sampler import RegionSampler
 from zoo.layers.roi_crop import RoICrop
-from zoo.layers.roi_decoder import RoIDecoder
+from zoo.layers.roi_decoder import RoIDecoder, class_probabilities
 from zoo.layers.rpn_head import RPNHead
 from zoo.layers.selective_search import SelectiveSearch
 from zoo.layers.yolo_head import YOLOHead
@@ -49,4 +49,5 @@ __all__ = [
     "SSDHead",
     "SelectiveSearch",
     "YOLOHead",
+    "class_probabilities",
 ]

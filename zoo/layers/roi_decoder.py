@@ -10,6 +10,11 @@ from zoo.layers.decoder import gather_kept
 from zoo.ops import batched_nms, box_area, clip_boxes
 
 
+def class_probabilities(class_logits):
+    """Return (B, R, C) float32, the softmax of (B, R, C + 1) without the background, the first."""
+    return ops.softmax(ops.cast(class_logits, "float32"), axis=-1)[..., 1:]
+
+
 @keras.saving.register_keras_serializable(package="zoo")
 class RoIDecoder:
     """Decode, rank and suppress regions, each of which has a box a class (Girshick 2015).
@@ -34,18 +39,17 @@ class RoIDecoder:
         self.pre_nms = pre_nms
         self.max_detections = max_detections
 
-    def __call__(self, class_logits, box_deltas, proposals):
+    def __call__(self, class_scores, box_deltas, proposals):
         """Return padded detections.
 
         Args:
-            class_logits: (B, R, C + 1) float, background first.
+            class_scores: (B, R, C) float32, of the objects' classes only.
             box_deltas: (B, R, C, 4) float, coded offsets.
             proposals: (B, R, 4) xyxy fractions, without area in padding.
         Returns: a dict of `boxes`, `scores`, `labels` and `num`, as `Decoder` gives them.
         """
         regions, num_classes = box_deltas.shape[1:3]
-        scores = ops.softmax(ops.cast(class_logits, "float32"), axis=-1)[..., 1:]
-        scores = ops.where((box_area(proposals) > 0)[..., None], scores, float("-inf"))
+        scores = ops.where((box_area(proposals) > 0)[..., None], class_scores, float("-inf"))
         scores = ops.reshape(scores, (-1, regions * num_classes))
         scores, candidates = ops.top_k(scores, min(self.pre_nms, regions * num_classes))
         candidates = ops.cast(candidates, "int32")

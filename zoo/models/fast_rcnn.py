@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.layers import BoxHead
+from zoo.layers import BoxHead, class_probabilities
 from zoo.models.detector import Detector
 from zoo.models.loss_metrics import update_loss_metrics
 
@@ -83,7 +83,8 @@ class FastRCNN(Detector):
         outputs = {"features": features, "proposals": proposals}
         if not training:
             regions = self.box_head(self._crop(features, proposals))
-            outputs |= self.decoder(regions["class_logits"], regions["box_deltas"], proposals)
+            scores = class_probabilities(regions["class_logits"])
+            outputs |= self.decoder(scores, regions["box_deltas"], proposals)
         return outputs
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):

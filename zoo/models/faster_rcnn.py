@@ -7,7 +7,7 @@ regions sampled for the second stage, C classes.
 import keras
 from keras import ops
 
-from zoo.layers import BoxHead, RPNHead
+from zoo.layers import BoxHead, RPNHead, class_probabilities
 from zoo.models.detector import Detector
 from zoo.models.loss_metrics import update_loss_metrics
 from zoo.ops import balanced_sample
@@ -119,7 +119,8 @@ class FasterRCNN(Detector):
         outputs = {"features": features[: self.roi_levels], "rpn": rpn, "proposals": proposals}
         if not training:
             regions = self.box_head(self.crop(self.roi_crop, outputs["features"], proposals))
-            outputs |= self.decoder(regions["class_logits"], regions["box_deltas"], proposals)
+            scores = class_probabilities(regions["class_logits"])
+            outputs |= self.decoder(scores, regions["box_deltas"], proposals)
         return outputs
 
     def crop(self, roi_crop, features, rois):
