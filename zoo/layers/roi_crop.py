@@ -76,6 +76,12 @@ class RoICrop(keras.layers.Layer):
             levels, rois, self.output_size, spatial_scales=scales, levels=chosen, **options
         )
 
+    def compute_output_spec(self, features, rois, *, image_size):
+        # Keras would trace `image_size` too, and it must be numbers.
+        level = features[0] if isinstance(features, (list, tuple)) else features
+        shape = (*rois.shape[:2], *self.output_size, level.shape[-1])
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
+
     def get_config(self):
         return super().get_config() | {
             "output_size": list(self.output_size),

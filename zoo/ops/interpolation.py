@@ -36,11 +36,12 @@ def inside_and_clamped(positions, size):
 
     Args:
         positions: (...) float32, anything, NaN included.
-        size: N, int, or a float32 tensor that broadcasts.
+        size: N, int, or a tensor that broadcasts.
     Returns: (...) float32 both; positions are in 0..N-1.
     """
+    size = ops.cast(size, "float32")
     inside = (positions >= -1.0) & (positions <= size)
-    clamped = ops.minimum(ops.maximum(positions, 0.0), ops.cast(size, "float32") - 1.0)
+    clamped = ops.minimum(ops.maximum(positions, 0.0), size - 1.0)
     return ops.cast(inside, "float32"), ops.where(inside, clamped, 0.0)
 
 

@@ -32,7 +32,7 @@ def crop_masks(masks, rois, matches, output_size):
     number, rows, columns = masks.shape[1:]
     rois = ops.stop_gradient(to_float32_boxes(rois, "rois"))
     matches = ops.minimum(ops.maximum(ops.cast(matches, "int32"), 0), number - 1)
-    image = ops.arange(ops.shape(masks)[0], dtype="int32")[:, None]
+    image = ops.cumsum(ops.ones_like(matches), axis=0) - 1  # arange, also where B is unknown
     flat = ops.reshape(masks, (-1, rows * columns))
 
     def crop(part):

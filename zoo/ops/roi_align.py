@@ -1,6 +1,7 @@
 """RoIAlign: crops of feature maps by bilinear interpolation, on one level or on a pyramid.
 
-Shapes: B images, (H, W) cells of a map, C channels, R RoIs, (h, w) output bins, S samples a bin.
+Shapes: B images, (H, W) cells of a map, C channels, R RoIs, (h, w) output bins, S samples a bin,
+L levels, N cells of all levels of an image.
 Two ways lead to the same result. Products of matrices read the whole map, which on a CPU is
 quickest on small maps; gathering reads the four cells around each sample only. Both go over the
 RoIs in chunks, so that what lies between features and output stays small.
@@ -12,8 +13,10 @@ from keras import ops
 from zoo.ops.boxes import to_float32_boxes
 from zoo.ops.interpolation import interpolation_matrix, neighbours, sample_positions
 
-# Floats between features and output that a chunk of RoIs may need.
-CHUNK_FLOATS = 1 << 23
+# Numbers between features and output that a chunk of RoIs may take: 32 MB in float32.
+CHUNK = 1 << 23
+# Gathering a number costs as much as so many multiplications in a product of matrices.
+GATHER_COST = 45
 
 
 def roi_align(features, rois, output_size, spatial_scale=1.0, sampling_ratio=2, aligned=True):
@@ -33,30 +36,20 @@ def roi_align(features, rois, output_size, spatial_scale=1.0, sampling_ratio=2, 
     Raises: ValueError if the shapes do not fit.
     Reference: He 2017, Mask R-CNN, section 3; borders as in torchvision.
     """
-    rois = ops.stop_gradient(to_float32_boxes(rois, "rois")) * spatial_scale
-    height, width = _pair(output_size)
-    left, top, right, bottom = (rois[..., i] for i in range(4))
-    rows = sample_positions(top, bottom, height, sampling_ratio, aligned=aligned)
-    columns = sample_positions(left, right, width, sampling_ratio, aligned=aligned)
-    return _by_matrices(features, rows, columns)
-
-
-def _by_matrices(features, rows, columns):
-    """Crop by matrices: first the rows of each bin, then its columns."""
-    size = features.shape[1:]
-    rows = ops.cast(interpolation_matrix(rows, size[0]), features.dtype)
-    columns = ops.cast(interpolation_matrix(columns, size[1]), features.dtype)
-    flat = ops.reshape(features, (-1, size[0], size[1] * size[2]))
-    number, height = rows.shape[1:3]
-    batch = features.shape[0] if isinstance(features.shape[0], int) else 1
-    step = max(1, CHUNK_FLOATS // (batch * height * size[1] * size[2]))
-    crops = []
-    for start in range(0, number, step):
-        few = min(step, number - start)
-        part = ops.reshape(rows[:, start : start + few], (-1, few * height, size[0]))
-        part = ops.reshape(ops.matmul(part, flat), (-1, few, height, size[1], size[2]))
-        crops.append(ops.matmul(columns[:, start : start + few, None], part))
-    return crops[0] if len(crops) == 1 else ops.concatenate(crops, axis=1)
+    _check(features, rois, sampling_ratio)
+    options = {"sampling_ratio": sampling_ratio, "aligned": aligned}
+    size = features.shape[1:3]
+    bins = _pair(output_size)
+    if not _matrices_pay(size, bins, sampling_ratio):
+        levels = ops.zeros_like(rois[..., 0], dtype="int32")
+        return multilevel_roi_align(
+            [features], rois, bins, spatial_scales=[spatial_scale], levels=levels, **options
+        )
+    rows, columns = _samples(rois, spatial_scale, bins, **options)
+    rows, columns = interpolation_matrix(rows, size[0]), interpolation_matrix(columns, size[1])
+    return _by_matrices(
+        features, ops.cast(rows, features.dtype), ops.cast(columns, features.dtype)
+    )
 
 
 def multilevel_roi_align(
@@ -74,56 +67,126 @@ def multilevel_roi_align(
         spatial_scales: L floats, `roi_align`'s for each level.
         levels: (B, R) int, 0..L-1, as `assign_levels` gives it.
         sampling_ratio, aligned: as in `roi_align`.
-    Returns: (B, R, h, w, C).
+    Returns: (B, R, h, w, C) in the dtype of `features`.
     Raises: ValueError if the shapes do not fit.
     """
-    height, width = _pair(output_size)
-    levels = ops.cast(levels, "int32")
-    table = [
-        (scale, *level.shape[1:3]) for scale, level in zip(spatial_scales, features, strict=True)
+    for level in features:
+        _check(level, rois, sampling_ratio)
+    if len(features) != len(spatial_scales):
+        raise ValueError(
+            f"spatial_scales must hold a number a level; got {len(spatial_scales)} for "
+            f"{len(features)} levels."
+        )
+    sizes, channels = [level.shape[1:3] for level in features], features[0].shape[-1]
+    levels = ops.minimum(ops.maximum(ops.cast(levels, "int32"), 0), len(features) - 1)
+    flat = [
+        ops.reshape(level, (-1, height * width, channels))
+        for level, (height, width) in zip(features, sizes, strict=True)
     ]
-    starts = [0]
-    for _, h, w in table:
-        starts.append(starts[-1] + h * w)
-    per_roi = ops.take(
-        ops.convert_to_tensor([[s, h, w] for s, h, w in table], "float32"), levels, axis=0
+    flat = flat[0] if len(flat) == 1 else ops.concatenate(flat, axis=1)
+    cells = flat.shape[1]
+    scale, first, height, width = _of_each(levels, spatial_scales, sizes)
+    rows, columns = _samples(
+        rois, scale[..., None], _pair(output_size), sampling_ratio=sampling_ratio, aligned=aligned
     )
-    scale, map_height, map_width = (per_roi[..., i] for i in range(3))
-    rois = ops.stop_gradient(to_float32_boxes(rois, "rois")) * scale[..., None]
+    row, row_weight = neighbours(rows, height)
+    column, column_weight = neighbours(columns, width)
+    image = ops.cumsum(ops.ones_like(first), axis=0) - 1  # arange, also where B is unknown
+    row = image * cells + first + row * width
+    return _by_gathering(flat, (row, row_weight), (column, column_weight))
+
+
+def _samples(rois, scale, bins, *, sampling_ratio, aligned):
+    """Return the rows (B, R, h, S) and columns (B, R, w, S) at which RoIs are read, in cells."""
+    rois = ops.stop_gradient(to_float32_boxes(rois, "rois")) * scale
     left, top, right, bottom = (rois[..., i] for i in range(4))
-    rows = sample_positions(top, bottom, height, sampling_ratio, aligned=aligned)
-    columns = sample_positions(left, right, width, sampling_ratio, aligned=aligned)
-    row, row_weight = neighbours(rows, map_height[..., None, None])
-    column, column_weight = neighbours(columns, map_width[..., None, None])
-    channels = features[0].shape[-1]
-    flat = ops.concatenate(
-        [ops.reshape(f, (-1, f.shape[1] * f.shape[2], channels)) for f in features], axis=1
-    )
-    batch = ops.shape(flat)[0]
-    first = ops.take(ops.convert_to_tensor(starts[:-1], "int32"), levels, axis=0)
-    first = first + ops.arange(batch, dtype="int32")[:, None] * starts[-1]
-    flat = ops.reshape(flat, (-1, channels))
-    stride = ops.cast(map_width, "int32")[..., None, None]
-    row = first[..., None, None] + row * stride
-    return _by_gathering(flat, row, row_weight, column, column_weight)
+    rows = sample_positions(top, bottom, bins[0], sampling_ratio, aligned=aligned)
+    columns = sample_positions(left, right, bins[1], sampling_ratio, aligned=aligned)
+    return rows, columns
 
 
-def _by_gathering(flat, row, row_weight, column, column_weight):
+def _of_each(levels, scales, sizes):
+    """Return for each RoI its level's scale (B, R), and first cell, height, width (B, R, 1, 1)."""
+    starts = [sum(h * w for h, w in sizes[:k]) for k in range(len(sizes))]
+    facts = [(start, *size) for start, size in zip(starts, sizes, strict=True)]
+    facts = ops.take(ops.convert_to_tensor(facts, dtype="int32"), levels, axis=0)[..., None, None]
+    scale = ops.take(ops.convert_to_tensor(list(scales), dtype="float32"), levels, axis=0)
+    return scale, facts[..., 0, :, :], facts[..., 1, :, :], facts[..., 2, :, :]
+
+
+def _matrices_pay(size, bins, samples):
+    """Whether products of matrices cost less than gathering, for a RoI and a channel."""
+    (height, width), (rows, columns) = size, bins
+    products = rows * width * (height + columns)
+    return products <= GATHER_COST * rows * columns * (2 * samples) ** 2
+
+
+def _by_matrices(features, rows, columns):
+    """Crop by matrices (B, R, h, H) and (B, R, w, W): first rows, then columns."""
+    height, width, channels = features.shape[1:]
+    number, bins = rows.shape[1:3]
+    flat = ops.reshape(features, (-1, height, width * channels))
+
+    def crop(part):
+        some = ops.reshape(rows[:, part], (-1, (part.stop - part.start) * bins, height))
+        strips = ops.matmul(some, flat)
+        strips = ops.reshape(strips, (-1, part.stop - part.start, bins, width, channels))
+        return ops.matmul(columns[:, part, None], strips)
+
+    return _in_chunks(crop, number, _batch(features) * bins * width * channels, CHUNK)
+
+
+def _by_gathering(flat, row, column):
+    """Crop by weighted sums of cells.
+
+    Args:
+        flat: (B, N, C).
+        row, column: cells (B, R, h, 2S), (B, R, w, 2S) int32, whose sums are rows of `flat` seen
+            as (B N, C), and their weights, float32.
+    """
+    (row, row_weight), (column, column_weight) = row, column
     number, height, reads = row.shape[1:]
-    width, channels = column.shape[2], flat.shape[-1]
-    step = max(1, CHUNK_FLOATS // (height * width * reads * reads * channels))
-    crops = []
-    for start in range(0, number, step):
-        part = slice(start, min(start + step, number))
-        cells = row[:, part, :, None, :, None] + column[:, part, None, :, None, :]
-        weights = row_weight[:, part, :, None, :, None] * column_weight[:, part, None, :, None, :]
+    width, cells, channels = column.shape[2], *flat.shape[1:]
+    table = ops.reshape(flat, (-1, channels))
+
+    def crop(part):
+        place = row[:, part, :, None, :, None] + column[:, part, None, :, None, :]
+        weight = row_weight[:, part, :, None, :, None] * column_weight[:, part, None, :, None, :]
+        weight = ops.cast(ops.reshape(weight, (-1, 1, reads * reads)), flat.dtype)
+        read = ops.take(table, ops.reshape(place, (-1, reads * reads)), axis=0)
         few = part.stop - part.start
-        cells = ops.reshape(cells, (-1, reads * reads))
-        weights = ops.cast(ops.reshape(weights, (-1, 1, reads * reads)), flat.dtype)
-        values = ops.matmul(weights, ops.take(flat, cells, axis=0))
-        crops.append(ops.reshape(values, (-1, few, height, width, channels)))
+        return ops.reshape(ops.matmul(weight, read), (-1, few, height, width, channels))
+
+    # The gradient of each chunk is as large as the table: fewer chunks where that is large.
+    cost = _batch(flat) * height * width * reads**2 * channels
+    return _in_chunks(crop, number, cost, max(CHUNK, 2 * _batch(flat) * cells * channels))
+
+
+def _in_chunks(crop, number, cost, limit):
+    """Join `crop` of slices of RoIs, each so long that its `cost` a RoI stays within the limit."""
+    step = max(1, limit // cost)
+    parts = [slice(start, min(start + step, number)) for start in range(0, number, step)]
+    crops = [crop(part) for part in parts]
     return crops[0] if len(crops) == 1 else ops.concatenate(crops, axis=1)
+
+
+def _batch(features):
+    """Number of images, 1 where it is not known."""
+    return features.shape[0] if isinstance(features.shape[0], int) else 1
 
 
 def _pair(size):
     return (size, size) if isinstance(size, int) else tuple(size)
+
+
+def _check(features, rois, sampling_ratio):
+    if len(features.shape) != 4 or len(rois.shape) != 3 or rois.shape[-1] != 4:
+        raise ValueError(
+            f"features must be (B, H, W, C) and rois (B, R, 4) xyxy; got {tuple(features.shape)} "
+            f"and {tuple(rois.shape)}. Does each image have its own row of RoIs?"
+        )
+    if sampling_ratio < 1:
+        raise ValueError(
+            f"sampling_ratio must be at least 1; got {sampling_ratio}. Shapes are static: a number "
+            "of samples that follows the RoI's size is not to be had."
+        )

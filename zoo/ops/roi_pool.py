@@ -40,7 +40,7 @@ def roi_pool(features, rois, output_size, spatial_scale=1.0):
     batch, across = ops.shape(features)[0], _levels(width)
     level = row_level[..., :, None] * across + column_level[..., None, :]
     # The table is (levels, B, H, W, C), flat.
-    image = ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1, 1, 1))
+    image = ops.cumsum(ops.ones_like(level), axis=0) - 1
     plane = (level * batch + image) * (height * width)
     best = None
     for row in (row_low, row_high):
