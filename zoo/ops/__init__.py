@@ -1,4 +1,4 @@
-"""Pure functions on `keras.ops`: boxes, overlap, anchors, coding, matching, sampling, suppression.
+"""Pure functions on `keras.ops`, from boxes and anchors to suppression, RoI crops and masks.
 
 They hold on every backend, compute in float32, keep static shapes, and run eagerly as well as
 inside `tf.function` and `jax.jit`.
