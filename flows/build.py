@@ -3,7 +3,7 @@
 import zoo
 from flows.config import Config, MultiboxLoss
 from flows.runtime import UserError
-from zoo.data import build_pipeline, load_source, steps_per_epoch
+from zoo.data import build_pipeline, find_proposals, load_source, steps_per_epoch
 from zoo.training import build_optimizer
 
 
@@ -47,6 +47,7 @@ def check_masks(config: Config, source, task) -> None:
 
 def build_stream(config: Config, source, task):
     """Return a function from a global step to the dataset of training batches from there on."""
+    proposals = _proposals(config, source, "train", task)
 
     def stream(start_step):
         return build_pipeline(
@@ -58,6 +59,7 @@ def build_stream(config: Config, source, task):
             seed=config.train.seed,
             start_step=start_step,
             augment=config.data.model_dump()["augment"],
+            proposals=proposals,
             **_batching(config, task),
         )
 
@@ -67,7 +69,12 @@ def build_stream(config: Config, source, task):
 def build_validation(config: Config, source, task):
     """Return the validation split as a dataset of batches, in order, the last one partial."""
     return build_pipeline(
-        source, "val", task.image_converter, training=False, **_batching(config, task)
+        source,
+        "val",
+        task.image_converter,
+        training=False,
+        proposals=_proposals(config, source, "val", task),
+        **_batching(config, task),
     )
 
 
@@ -101,6 +108,12 @@ def _batching(config, task):
         "limit": config.data.limit,
         "cache": config.data.cache,
     }
+
+
+def _proposals(config, source, split, task):
+    if task.proposer is None:
+        return None
+    return find_proposals(source, split, task.proposer, limit=config.data.limit)
 
 
 def _loss(config):

@@ -2,6 +2,7 @@
 
 from zoo.data.check import check_source
 from zoo.data.pipeline import build_pipeline, steps_per_epoch
+from zoo.data.proposals import find_proposals
 from zoo.data.source import Source
 from zoo.data.sources import list_sources, load_source, parse_spec
 from zoo.data.write_coco import write_coco
@@ -10,6 +11,7 @@ __all__ = [
     "Source",
     "build_pipeline",
     "check_source",
+    "find_proposals",
     "list_sources",
     "load_source",
     "parse_spec",

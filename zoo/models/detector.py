@@ -59,6 +59,8 @@ class Detector(Task):
     # What `_detections` reads of `call`'s answer, and what its answer is scored by.
     result_keys: tuple[str, ...] = ("boxes", "scores", "labels", "num")
     result_kinds: tuple[str, ...] = ("boxes",)
+    # Finds regions in a picture, for a model that does not propose them itself.
+    proposer = None
 
     def _detections(self, outputs, frame):
         """Return one picture's `Detections`, from its rows of the outputs `result_keys`."""
