@@ -19,9 +19,17 @@ from torchvision.models.detection.image_list import ImageList
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "weights"))
-from pure_weights import FIXTURES, pure_pictures, pure_rois, pure_state, sample  # noqa: E402
+from pure_weights import (  # noqa: E402
+    FIXTURES,
+    pure_photograph,
+    pure_pictures,
+    pure_rois,
+    pure_state,
+    sample,
+)
 
 HEIGHT, WIDTH = 101, 135  # odd, so that wrong padding shows
+DETECTED_SIDE = 256  # a multiple of 32, which torchvision would pad to
 
 
 def main():
@@ -121,11 +129,22 @@ def two_stages(model, pictures):
         "class_logits": logits.numpy(),
         "box_deltas": boxes.numpy().reshape(len(boxes), -1, 4)[:, 1:],
     }
+    found = detections(model, pure_photograph(DETECTED_SIDE))
+    arrays["detections"] = np.concatenate(
+        [found["boxes"], found["scores"][:, None], found["labels"][:, None] - 1], axis=1
+    )
     if heads.has_mask():
         crops = heads.mask_roi_pool(levels, rois, [(side, side)])
         masks = heads.mask_predictor(heads.mask_head(crops)).permute(0, 2, 3, 1).numpy()
         arrays["mask_logits"] = masks[:, ::9, ::9, 1:]
     return arrays
+
+
+def detections(model, picture):
+    """Detect on a picture that needs no resizing."""
+    model.transform.min_size, model.transform.max_size = (DETECTED_SIDE,), DETECTED_SIDE
+    (found,) = model([torch.from_numpy(picture).permute(2, 0, 1).float() / 255])
+    return {name: value.numpy() for name, value in found.items()}
 
 
 def rows(level, depth):

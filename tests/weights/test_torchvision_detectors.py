@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from cases import compiled
-from pure_weights import pure_pictures, pure_rois, read_fixture
+from pure_weights import pure_photograph, pure_pictures, pure_rois, read_fixture
 
 import zoo
 from zoo.weights import convert_into
@@ -64,6 +64,21 @@ def test_a_two_stage_detector_gives_what_torchvisions_gives(name):
         assert_near(outputs[name][0], wanted[name], name)
     if "mask_logits" in wanted:
         assert_near(outputs["mask_logits"][0][:, ::9, ::9], wanted["mask_logits"], "mask_logits")
+
+
+def test_faster_rcnn_finds_what_torchvisions_finds():
+    state, wanted = read_fixture("fasterrcnn_resnet50_fpn")
+    task = zoo.create("faster_rcnn", num_classes=CLASSES, image_size=256)
+    convert_into(task, state, "torchvision:fasterrcnn_resnet50_fpn")
+    (found,) = task.detect(pure_photograph(256), batch_size=1)
+    boxes, scores, labels = np.split(wanted["detections"], [4, 5], axis=1)
+    assert len(found) == len(boxes)
+    np.testing.assert_allclose(found.scores, scores[:, 0], atol=1e-3)
+    # Scores that are equal but for rounding may stand in another order.
+    same = np.abs(found.boxes[:, None] - boxes).max(-1) < 0.5  # pixels
+    same &= found.labels[:, None] == labels[:, 0]
+    assert same.any(1).mean() >= 0.97
+    assert same.any(0).mean() >= 0.97
 
 
 def test_names_of_the_files_that_torchvision_publishes_are_known():
