@@ -24,6 +24,23 @@ def test_bipartite_gives_a_box_its_best_anchor_below_the_threshold():
     assert matched(Matcher(0.95, bipartite=False)) == [-1, -1, -1, -1]
 
 
+def test_low_quality_matches_are_all_anchors_that_share_a_boxs_best_iou():
+    # Three boxes. The first two anchors tie for box 0; the third is best for box 1, but overlaps
+    # box 0 more and answers for that, as in torchvision; nothing overlaps box 2.
+    iou = np.array([[[0.4, 0.0, 0], [0.4, 0.1, 0], [0.35, 0.2, 0], [0.1, 0.1, 0]]], "float32")
+    valid = np.ones((1, 3), bool)
+    matcher = Matcher(0.7, 0.3, bipartite=False, low_quality=True)
+    assert ops.convert_to_numpy(matcher(iou, valid))[0].tolist() == [0, 0, 0, -1]
+    plain = Matcher(0.7, 0.3, bipartite=False)
+    assert ops.convert_to_numpy(plain(iou, valid))[0].tolist() == [-2, -2, -2, -1]
+
+
+def test_padding_makes_no_low_quality_match():
+    matcher = Matcher(0.7, 0.3, bipartite=False, low_quality=True)
+    matches = matcher(IOU, np.zeros((1, 1), bool))
+    assert ops.convert_to_numpy(matches)[0].tolist() == [-1, -1, -1, -1]
+
+
 @pytest.mark.parametrize("variances", [(0.1, 0.1, 0.2, 0.2), (1, 1, 1, 1)])
 def test_decoding_undoes_encoding(variances):
     anchors = np.array([[0.1, 0.1, 0.5, 0.4], [0.2, 0.3, 0.9, 0.8]], "float32")

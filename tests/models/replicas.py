@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-from cases import small_ssd, small_yolo, squares  # noqa: E402
+from cases import small_mask_rcnn, small_ssd, small_yolo, square_masks, squares  # noqa: E402
 
 import zoo  # noqa: E402
 
@@ -56,9 +56,16 @@ def yolo():
     return small_yolo(backbone=backbone, dtype="float32")
 
 
+def mask_rcnn():
+    # All anchors and regions are in the sample: a draw would be another one in each replica.
+    everything = {"rpn_samples": 10_000, "roi_samples": 400}
+    return small_mask_rcnn(frozen_norm=True, dtype="float32", **everything)
+
+
 TASKS = {
     "book": (lambda: ssd(zoo.losses.AnchorMeanLoss()), 0.1),
     "multibox": (lambda: ssd(zoo.losses.MultiBoxLoss()), 0.1),
+    "mask_rcnn": (mask_rcnn, 0.01),
     "yolo": (yolo, 0.003),  # sums over a picture: its gradients are larger
 }
 
@@ -74,6 +81,8 @@ def train(task):
     """Return the metrics of the epoch; pictures differ in their number of positives."""
     images, labels = squares(PICTURES * STEPS, seed=4)
     labels["labels"][::3] = -1
+    if "masks" in task.result_kinds:
+        labels["masks"] = square_masks(labels)
     history = task.fit(images, labels, batch_size=PICTURES, shuffle=False, verbose=0).history
     return {name: values[0] for name, values in history.items()}
 

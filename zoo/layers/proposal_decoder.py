@@ -55,7 +55,9 @@ class ProposalDecoder:
         """
         pre_nms = self.train_pre_nms if training else self.pre_nms
         wanted = self.train_proposals if training else self.proposals
-        objectness, deltas = ops.stop_gradient(objectness), ops.stop_gradient(deltas)
+        objectness, deltas = (
+            ops.stop_gradient(ops.cast(values, "float32")) for values in (objectness, deltas)
+        )
         rows, levels = _best_of_levels(objectness, level_sizes, pre_nms)
         scores = ops.take_along_axis(objectness, rows, axis=1)
         deltas = ops.take_along_axis(deltas, rows[..., None], axis=1)

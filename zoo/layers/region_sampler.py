@@ -47,7 +47,8 @@ class RegionSampler:
             K + M.
         """
         boxes, labels = ops.cast(boxes, "float32"), ops.cast(labels, "int32")
-        candidates = ops.concatenate([ops.stop_gradient(proposals), boxes], axis=1)
+        proposals = ops.stop_gradient(ops.cast(proposals, "float32"))
+        candidates = ops.concatenate([proposals, boxes], axis=1)
         real = ops.concatenate([box_area(proposals) > 0, labels >= 0], axis=1)
         matches = self.matcher(pairwise_iou(candidates, boxes), labels >= 0)
         positives = ops.logical_and(matches >= 0, real)
