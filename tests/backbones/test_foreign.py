@@ -131,6 +131,7 @@ def test_keras_cv_is_asked_for_or_works():
         return
     backbone = create_backbone("keras_cv:ResNet18Backbone")
     assert backbone.strides == (4, 8, 16, 32)
+    assert [level.shape[-1] for level in answers(backbone)] == [64, 128, 256, 512]
 
 
 @pytest.mark.parametrize(

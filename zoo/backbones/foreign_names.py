@@ -44,6 +44,22 @@ _HUB_CONFIGS = {
     | {"stackwise_num_blocks": [3, 4, 23, 3], "block_type": "bottleneck_block"},
 }
 
+# KerasCV downloads the configs of its named backbones too.
+_CV_CONFIGS = {
+    f"ResNet{depth}Backbone": {
+        "stackwise_filters": [64, 128, 256, 512],
+        "stackwise_blocks": blocks,
+        "stackwise_strides": [1, 2, 2, 2],
+        "block_type": kind,
+    }
+    for depth, blocks, kind in (
+        (18, [2, 2, 2, 2], "basic_block"),
+        (34, [3, 4, 6, 3], "basic_block"),
+        (50, [3, 4, 6, 3], "block"),
+        (101, [3, 4, 23, 3], "block"),
+    )
+}
+
 
 def create_foreign_backbone(name, *, weights=None, dtype=None, **options):
     """Build a `ForeignBackbone` by name.
@@ -144,9 +160,17 @@ def _from_cv(name, pretrained):
     public = {n for n in dir(keras_cv.models) if n.endswith("Backbone")}
     _check_name(name, public, "keras_cv.models")
     create = getattr(keras_cv.models, name)
-    if pretrained and not create.presets_with_weights:
-        raise ValueError(f"keras_cv has no weights for {name}.")
-    whole = create.from_preset(next(iter(create.presets_with_weights))) if pretrained else create()
+    if pretrained:
+        if not create.presets_with_weights:
+            raise ValueError(f"keras_cv has no weights for {name}.")
+        whole = create.from_preset(next(iter(create.presets_with_weights)))
+    elif name in _CV_CONFIGS:
+        whole = keras_cv.models.ResNetBackbone(**_CV_CONFIGS[name], include_rescaling=True)
+    else:
+        raise ValueError(
+            f"without its weights, keras_cv:{name} is not known here, only "
+            f'{", ".join(_CV_CONFIGS)}. weights="pretrained" downloads.'
+        )
     pyramid = whole.pyramid_level_inputs
     tensors = [whole.get_layer(pyramid[level]).output for level in sorted(pyramid)]
     return (whole.inputs, tensors), _ZERO_TO_255
