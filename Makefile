@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile  # two test files at once
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-all test-tensorflow test-torch test-jax check docs docs-serve \
-	format clean
+	peers format clean
 
 help:                ## list what can be made
 	@grep -E '^[a-z-]+: .*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -53,6 +53,10 @@ check: $(INSTALLED)  ## lint, formatting, types, import rules, pages
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(MAKE) docs
+
+peers: $(INSTALLED)  ## create .venv-peers with what the benchmarks compare with (5.5 GB)
+	@test -x .venv-peers/bin/python || $(BIN)/python -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --disable-pip-version-check -r benchmarks/peers.txt
 
 docs docs-serve: export NO_MKDOCS_2_WARNING = 1  # pyproject.toml keeps to mkdocs 1
 

@@ -15,7 +15,9 @@ from zoo.ops.interpolation import interpolation_matrix, neighbours, sample_posit
 
 # Numbers between features and output that a chunk of RoIs may take: 32 MB in float32.
 CHUNK = 1 << 23
-# Gathering a number costs as much as so many multiplications in a product of matrices.
+# Gathering a number costs as much as so many multiplications in a product of matrices. Measured
+# on a CPU at 50x50 and 100x100: 42 to 71 on TensorFlow and JAX. With two samples, 7x7 bins change
+# ways beyond maps of 67x67, 14x14 bins beyond 93x93.
 GATHER_COST = 45
 
 
@@ -47,9 +49,7 @@ def roi_align(features, rois, output_size, spatial_scale=1.0, sampling_ratio=2, 
         )
     rows, columns = _samples(rois, spatial_scale, bins, **options)
     rows, columns = interpolation_matrix(rows, size[0]), interpolation_matrix(columns, size[1])
-    return _by_matrices(
-        features, ops.cast(rows, features.dtype), ops.cast(columns, features.dtype)
-    )
+    return _by_matrices(features, ops.cast(rows, features.dtype), ops.cast(columns, features.dtype))
 
 
 def multilevel_roi_align(
