@@ -4,7 +4,8 @@ import zoo
 from flows.config import Config, MultiboxLoss
 from flows.runtime import UserError
 from zoo.data import build_pipeline, find_proposals, load_source, steps_per_epoch
-from zoo.training import build_optimizer
+from zoo.models import RCNN
+from zoo.training import FitRegionSVMs, build_optimizer
 
 
 def build_source(config: Config):
@@ -76,6 +77,21 @@ def build_validation(config: Config, source, task):
         proposals=_proposals(config, source, "val", task),
         **_batching(config, task),
     )
+
+
+def build_fits(config: Config, source, task) -> list:
+    """Return the callbacks that fit what no gradient does; they come before scoring and saving."""
+    if not isinstance(task, RCNN):
+        return []
+    pictures = build_pipeline(
+        source,
+        "train",
+        task.image_converter,
+        training=False,
+        proposals=_proposals(config, source, "train", task),
+        **_batching(config, task) | {"batch_size": 1, "cache": False},
+    )
+    return [FitRegionSVMs(pictures, source.digest("train"), epochs=config.train.epochs)]
 
 
 def build_run_optimizer(config: Config, source):

@@ -96,7 +96,7 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
             steps_per_epoch=steps,
             samples=run_dir / "samples",
         )
-        return [reporters[-1], evaluation]
+        return [reporters[-1], *build.build_fits(config, source, task), evaluation]
 
     stream = build.build_stream(config, source, task)
     data_rate = _pictures_per_second(stream(0), config.data.batch_size)

@@ -5,11 +5,13 @@ from zoo.models.fast_rcnn import FastRCNN
 from zoo.models.faster_rcnn import FasterRCNN
 from zoo.models.mask_rcnn import MaskRCNN
 from zoo.models.presets import create, list_presets
+from zoo.models.rcnn import RCNN
 from zoo.models.ssd import SSD
 from zoo.models.task import Task, load
 from zoo.models.yolo import YOLO
 
 __all__ = [
+    "RCNN",
     "SSD",
     "YOLO",
     "Detector",

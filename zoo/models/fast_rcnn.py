@@ -4,20 +4,19 @@ Letters: B images, H and W the network's input in pixels, P proposals, M padded 
 """
 
 import keras
-import numpy as np
 from keras import ops
 
 from zoo.layers import BoxHead, class_probabilities
-from zoo.models.detector import Detector
 from zoo.models.loss_metrics import update_loss_metrics
+from zoo.models.proposal_detector import ProposalDetector
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class FastRCNN(Detector):
+class FastRCNN(ProposalDetector):
     """Fast R-CNN (Girshick 2015), whose regions come from outside the network.
 
     Args:
-        proposer: picture (h, w, 3) uint8 -> (P, 4) fractions of it, such as a `SelectiveSearch`.
+        proposer: of `ProposalDetector`.
         backbone: a layer from (B, H, W, 3) to a list of feature maps, the last of which is used.
         region_sampler: a `RegionSampler`.
         roi_crop: a `RoICrop`; the paper's pools.
@@ -31,7 +30,6 @@ class FastRCNN(Detector):
     def __init__(
         self,
         *,
-        proposer,
         backbone,
         region_sampler,
         roi_crop,
@@ -42,7 +40,6 @@ class FastRCNN(Detector):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.proposer = proposer
         self.backbone = backbone
         self.region_sampler = region_sampler
         self.roi_crop = roi_crop
@@ -65,9 +62,6 @@ class FastRCNN(Detector):
         channels = self.backbone.compute_output_shape(input_shape)[-1][-1]
         self.box_head.build((None, None, *self.roi_crop.output_size, channels))
         self.built = True
-
-    def build(self, input_shape):
-        """Nothing is left to build; Keras asks when it opens a file."""
 
     def call(self, inputs, training=False):
         """Return features and proposals, and detections unless training.
@@ -105,20 +99,9 @@ class FastRCNN(Detector):
     def _crop(self, features, rois):
         return self.roi_crop([features], rois, image_size=self.image_converter.image_size)
 
-    def network_inputs(self, images, pictures, frames):
-        """Return what `call` takes: the batch, and the proposals of its pictures."""
-        proposals = np.zeros((len(images), self.proposer.count, 4), "float32")
-        for row, (picture, frame) in enumerate(zip(pictures, frames, strict=True)):
-            found = self.proposer(picture)
-            corner = np.array([frame.width, frame.height] * 2, "float32")
-            moved = self.image_converter.to_network(found * corner, frame)
-            proposals[row] = np.where(found.any(axis=1, keepdims=True), moved, 0.0)
-        return {"images": images, "proposals": proposals}
-
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
         return super().get_config() | {
-            "proposer": serialize(self.proposer),
             "backbone": serialize(self.backbone),
             "region_sampler": serialize(self.region_sampler),
             "roi_crop": serialize(self.roi_crop),

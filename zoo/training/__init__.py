@@ -4,10 +4,12 @@ from zoo.training.callbacks import EvaluateDetections, ReportProgress
 from zoo.training.checkpoint import Checkpointer, restore_checkpoint, save_checkpoint
 from zoo.training.fit import fit
 from zoo.training.optimizers import build_optimizer
+from zoo.training.region_svms import FitRegionSVMs
 
 __all__ = [
     "Checkpointer",
     "EvaluateDetections",
+    "FitRegionSVMs",
     "ReportProgress",
     "build_optimizer",
     "fit",

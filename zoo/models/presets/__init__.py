@@ -5,6 +5,7 @@ import difflib
 from zoo.models.presets.fast_rcnn import fast_rcnn
 from zoo.models.presets.faster_rcnn import faster_rcnn
 from zoo.models.presets.mask_rcnn import mask_rcnn
+from zoo.models.presets.rcnn import rcnn
 from zoo.models.presets.ssd300_vgg16 import ssd300_vgg16
 from zoo.models.presets.tiny_ssd import tiny_ssd
 from zoo.models.presets.yolo_v1 import yolo_v1
@@ -14,6 +15,7 @@ _PRESETS = {
     "fast_rcnn": fast_rcnn,
     "faster_rcnn": faster_rcnn,
     "mask_rcnn": mask_rcnn,
+    "rcnn": rcnn,
     "ssd300_vgg16": ssd300_vgg16,
     "tiny_ssd": tiny_ssd,
     "yolo_v1": yolo_v1,

@@ -1,0 +1,40 @@
+"""What R-CNN and Fast R-CNN share: regions that are proposed from outside the network.
+
+Letters: B images, P proposals.
+"""
+
+import keras
+import numpy as np
+
+from zoo.models.detector import Detector
+
+
+class ProposalDetector(Detector):
+    """A detector that is called with pictures and the proposals of each.
+
+    Args:
+        proposer: picture (h, w, 3) uint8 -> (P, 4) fractions of it, such as a `SelectiveSearch`.
+        **kwargs: of `Task`.
+    """
+
+    def __init__(self, *, proposer, **kwargs):
+        # Keras would cast the proposals to bfloat16 on their way in.
+        super().__init__(autocast=False, **kwargs)
+        self.proposer = proposer
+
+    def build(self, input_shape):
+        """Nothing is left to build; Keras asks when it opens a file."""
+
+    def network_inputs(self, images, pictures, frames):
+        """Return what `call` takes: the batch, and the proposals of its pictures."""
+        proposals = np.zeros((len(images), self.proposer.count, 4), "float32")
+        for row, (picture, frame) in enumerate(zip(pictures, frames, strict=True)):
+            found = self.proposer(picture)
+            corner = np.array([frame.width, frame.height] * 2, "float32")
+            moved = self.image_converter.to_network(found * corner, frame)
+            proposals[row] = np.where(found.any(axis=1, keepdims=True), moved, 0.0)
+        return {"images": images, "proposals": proposals}
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return super().get_config() | {"proposer": serialize(self.proposer)}
