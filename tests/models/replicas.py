@@ -15,7 +15,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-from cases import small_mask_rcnn, small_ssd, small_yolo, square_masks, squares  # noqa: E402
+from cases import (  # noqa: E402
+    small_mask_rcnn,
+    small_rcnn,
+    small_ssd,
+    small_yolo,
+    square_masks,
+    squares,
+    with_proposals,
+)
 
 import zoo  # noqa: E402
 
@@ -62,10 +70,17 @@ def mask_rcnn():
     return small_mask_rcnn(frozen_norm=True, dtype="float32", **everything)
 
 
+def rcnn():
+    backbone = zoo.backbones.ResNet(18, levels=("c2",), frozen_norm=True, dtype="float32")
+    # All regions are in the sample: a draw would be another one in each replica.
+    return small_rcnn(backbone=backbone, roi_samples=200, proposals=8, dtype="float32")
+
+
 TASKS = {
     "book": (lambda: ssd(zoo.losses.AnchorMeanLoss()), 0.1),
     "multibox": (lambda: ssd(zoo.losses.MultiBoxLoss()), 0.1),
     "mask_rcnn": (mask_rcnn, 0.01),
+    "rcnn": (rcnn, 0.01),
     "yolo": (yolo, 0.003),  # sums over a picture: its gradients are larger
 }
 
@@ -82,8 +97,10 @@ def train(task):
     images, labels = squares(PICTURES * STEPS, seed=4)
     labels["labels"][::3] = -1
     if "masks" in task.result_kinds:
-        labels["masks"] = square_masks(labels)
-    history = task.fit(images, labels, batch_size=PICTURES, shuffle=False, verbose=0).history
+        # Before the first step Keras adds up the replicas' batches, which booleans do not allow.
+        labels["masks"] = square_masks(labels).astype("uint8")
+    inputs = images if task.proposer is None else with_proposals(task, images)
+    history = task.fit(inputs, labels, batch_size=PICTURES, shuffle=False, verbose=0).history
     return {name: values[0] for name, values in history.items()}
 
 
