@@ -72,6 +72,7 @@ def test_a_run_that_crashes_each_time_is_given_up(tmp_path):
         for _ in range(MAX_RERUNS + 1):
             controller = next_controller(services, flow_run, controllers)
             controllers.add(controller.pid)
+            services.wait_for_state(flow_run, "Running")  # a start counts from then on
             controller.send_signal(signal.SIGKILL)
         services.wait_for_state(flow_run, "Crashed")
         with services.client() as client:
