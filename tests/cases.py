@@ -1,9 +1,11 @@
 """What every layer and every task must hold, a call each; and the processes the tests start.
 
 `check_layer` and `check_task` are contracts: they fail with the clause that is broken.
-`check_loads_elsewhere` opens a published file on the other backends, in fresh processes.
+`check_loads_elsewhere` opens a published file on every backend, in processes of their own.
 """
 
+import atexit
+import functools
 import json
 import subprocess
 import sys
@@ -127,14 +129,11 @@ def check_loads_elsewhere(task, pictures, folder, *, atol):
     expected = [_plain(found) for found in task.detect(pictures)]
     assert any(found["labels"] for found in expected), "nothing was found: nothing is compared"
 
-    def open_on(backend):
-        answer = run_python(["-c", _OPEN, str(model), str(shown)], backend=backend)
-        return json.loads(answer.splitlines()[-1])
-
-    with ThreadPoolExecutor() as openers:
-        answers = list(openers.map(open_on, installed_backends()))
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda one: _open_on(one, model, shown), installed_backends()))
     for backend, seen in zip(installed_backends(), answers, strict=True):
         assert seen["backend"] == backend
+        assert "error" not in seen, seen["error"]
         for found, wanted, picture in zip(seen["found"], expected, pictures, strict=True):
             assert found["labels"] == wanted["labels"], backend
             size = np.tile(picture.shape[1::-1], 2)
@@ -145,20 +144,32 @@ def check_loads_elsewhere(task, pictures, folder, *, atol):
             np.testing.assert_allclose(found["pixels"], wanted["pixels"], rtol=0.02, atol=2)
 
 
-# The two lines that a user of another backend writes, and what the test needs to see of it.
-_OPEN = """
-import json, sys
-from flows.runtime import prepare_process
-prepare_process()
-import keras, numpy as np
-import zoo
-task = keras.saving.load_model(sys.argv[1])
-with np.load(sys.argv[2]) as arrays:
-    found = task.detect([arrays[name] for name in arrays.files])
-plain = [{"boxes": f.boxes.tolist(), "scores": f.scores.tolist(), "labels": f.labels.tolist(),
-          "pixels": [] if f.masks is None else f.masks.sum((1, 2)).tolist()} for f in found]
-print(json.dumps({"backend": keras.backend.backend(), "found": plain}))
-"""
+@functools.cache
+def _opener(backend):
+    """Start a process of a backend that opens files until this one ends; see tests/opener.py."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.opener"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
+        env=worker_environment(backend),
+    )
+    atexit.register(process.kill)
+    return process
+
+
+def _open_on(backend, model, pictures):
+    """Return what a model finds on a backend, in a process of its own."""
+    process = _opener(backend)
+    print(
+        json.dumps({"model": str(model), "pictures": str(pictures)}), file=process.stdin, flush=True
+    )
+    for line in process.stdout:
+        if line.startswith('{"backend"'):  # not what a library prints
+            return json.loads(line)
+    raise AssertionError(f"the process of {backend} died with exit code {process.wait()}")
 
 
 def _plain(found):
@@ -205,6 +216,19 @@ def small_faster_rcnn(preset="faster_rcnn", **overrides) -> zoo.Task:
 def small_mask_rcnn(**overrides) -> zoo.Task:
     """`small_faster_rcnn` with a mask branch of 16 channels."""
     return small_faster_rcnn("mask_rcnn", **{"mask_channels": 16} | overrides)
+
+
+def small_rcnn(**overrides) -> zoo.Task:
+    """R-CNN of 64x64 pixels, regions of 32x32 and features of 64 channels."""
+    backbone = zoo.backbones.ResNet(18, levels=("c2",), dtype=overrides.get("dtype"))
+    options = {"class_names": ["square"], "image_size": 64, "backbone": backbone, "crop_size": 32}
+    options |= {"proposals": 24, "search_side": 64, "roi_samples": 8, "regions_at_once": 10}
+    return zoo.create("rcnn", **options | overrides)
+
+
+def with_proposals(task, images):
+    """What an R-CNN takes: the pictures and the proposals of each."""
+    return {"images": images, "proposals": np.stack([task.proposer(image) for image in images])}
 
 
 def square_masks(labels, *, size=64):

@@ -3,22 +3,17 @@
 import keras
 import numpy as np
 import pytest
-from cases import check_loads_elsewhere, check_task, compiled, squares
+from cases import (
+    check_loads_elsewhere,
+    check_task,
+    compiled,
+    small_rcnn,
+    squares,
+    with_proposals,
+)
 
 import zoo
 from zoo.training import FitRegionSVMs
-
-
-def small(**overrides):
-    """R-CNN of 64x64 pixels, regions of 32x32 and features of 64 channels."""
-    backbone = zoo.backbones.ResNet(18, levels=("c2",), dtype=overrides.get("dtype"))
-    options = {"class_names": ["square"], "image_size": 64, "backbone": backbone, "crop_size": 32}
-    options |= {"proposals": 24, "search_side": 64, "roi_samples": 8, "regions_at_once": 10}
-    return zoo.create("rcnn", **options | overrides)
-
-
-def inputs(task, images):
-    return {"images": images, "proposals": np.stack([task.proposer(image) for image in images])}
 
 
 def read(task, images, rois):
@@ -27,33 +22,33 @@ def read(task, images, rois):
 
 
 def test_the_contract_of_a_task_holds():
-    task = small(class_names=["square", "disc"])
+    task = small_rcnn(class_names=["square", "disc"])
     images, labels = squares(4)
     labels["labels"][1:, 1] = 1
     labels["boxes"][1:, 1] = [0.5, 0.5, 0.8, 0.9]
     later = [task.svm, task.regressor]
-    check_task(task, inputs(task, images), labels, learning_rate=0.01, fitted_later=later)
+    check_task(task, with_proposals(task, images), labels, learning_rate=0.01, fitted_later=later)
 
 
 def test_pictures_without_objects_or_proposals_have_a_finite_loss():
-    task = small()
+    task = small_rcnn()
     images, labels = squares(2)
     labels["labels"][:] = -1
     task.compile(optimizer=keras.optimizers.SGD(0.01))
-    batch = inputs(task, images)
+    batch = with_proposals(task, images)
     assert np.isfinite(task.train_on_batch(batch, labels))
     batch["proposals"][:] = 0
     assert task.train_on_batch(batch, labels) == 0
 
 
 def test_padding_is_never_an_answer():
-    task = small(score_threshold=0.0)
+    task = small_rcnn(score_threshold=0.0)
     batch = {"images": squares(1)[0], "proposals": np.zeros((1, 24, 4), "float32")}
     assert task.predict_on_batch(batch)["num"][0] == 0
 
 
 def test_features_are_those_of_a_crop_with_its_context():
-    task = small()
+    task = small_rcnn()
     images, _ = squares(2)
     # Of 32x32 crops of a 64x64 picture, one covers 40x40 pixels: each sample is a plain bilinear
     # mean, at (i + .5) * 40 / 32 pixels from its edge.
@@ -80,7 +75,7 @@ def bilinear(values, places, axis):
 
 
 def test_features_of_a_region_do_not_depend_on_what_is_read_with_it():
-    task = small()  # reads ten at a time
+    task = small_rcnn()  # reads ten at a time
     images, _ = squares(2)
     rois = np.stack([task.proposer(image)[:13] for image in images])
     together = read(task, images, rois)
@@ -89,7 +84,7 @@ def test_features_of_a_region_do_not_depend_on_what_is_read_with_it():
 
 
 def test_what_lies_outside_the_picture_is_the_mean():
-    task = small(backbone=zoo.backbones.ResNet(18, levels=("c1",)))
+    task = small_rcnn(backbone=zoo.backbones.ResNet(18, levels=("c1",)))
     images, _ = squares(1)
     outside = np.array([[[2.0, 2.0, 3.0, 3.0]]], "float32")
     maps = compiled(lambda crops: task.backbone(crops)[-1])(np.zeros((1, 32, 32, 3), "float32"))
@@ -98,8 +93,8 @@ def test_what_lies_outside_the_picture_is_the_mean():
 
 
 def test_proposals_keep_their_bits_under_bfloat16():
-    task = small(dtype="mixed_bfloat16")
-    batch = inputs(task, squares(1)[0])
+    task = small_rcnn(dtype="mixed_bfloat16")
+    batch = with_proposals(task, squares(1)[0])
     got = keras.ops.convert_to_numpy(task(batch, training=True)["proposals"])
     np.testing.assert_array_equal(got, batch["proposals"])
 
@@ -108,9 +103,9 @@ def test_proposals_keep_their_bits_under_bfloat16():
 def trained(tmp_path_factory):
     keras.utils.set_random_seed(0)
     images, labels = squares(4, seed=1)
-    task = small()
+    task = small_rcnn()
     task.compile(optimizer=keras.optimizers.Adam(1e-3))
-    batch = inputs(task, images)
+    batch = with_proposals(task, images)
     one_by_one = [
         ({name: values[n : n + 1] for name, values in batch.items()},
          {name: values[n : n + 1] for name, values in labels.items()})
