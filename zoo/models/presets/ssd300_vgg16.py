@@ -69,10 +69,7 @@ def ssd300_vgg16(
     return SSD(
         backbone=backbone,
         anchor_generator=AnchorGenerator(
-            sizes=[
-                [scale, math.sqrt(scale * larger)]
-                for scale, larger in pairwise(scales)
-            ],
+            sizes=[[scale, math.sqrt(scale * larger)] for scale, larger in pairwise(scales)],
             ratios=RATIOS,
             steps=[step / 300 for step in STEPS] if own else None,
             limit_sides=True,
