@@ -151,6 +151,7 @@ class MultiboxLoss(_Section):
     negative_ratio: Annotated[float, Field(gt=0)] = 3.0
     minimum_negatives: Annotated[int, Field(ge=0)] = 0
     box_weight: Annotated[float, Field(gt=0)] = 1.0
+    smooth: bool = False
 
 
 class Train(_Section):

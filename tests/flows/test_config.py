@@ -112,7 +112,9 @@ gate: {metric: ap_50}
             "x.yaml: train.schedule: must be a mapping of `key: value`; got 3",
             "x.yaml: train.loss.negative_rato: unknown key; did you mean negative_ratio?",
             "x.yaml: gate.metric: must be one of ap, ap50, ap75, ap_small, ap_medium, ap_large, "
-            "ar_1, ar_10, ar_100, ar_small, ar_medium, ar_large; got 'ap_50' (text); "
+            "ar_1, ar_10, ar_100, ar_small, ar_medium, ar_large, mask_ap, mask_ap50, mask_ap75, "
+            "mask_ap_small, mask_ap_medium, mask_ap_large, mask_ar_1, mask_ar_10, mask_ar_100, "
+            "mask_ar_small, mask_ar_medium, mask_ar_large; got 'ap_50' (text); "
             "did you mean ap50?",
         ]
     )
