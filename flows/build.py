@@ -8,9 +8,17 @@ from zoo.models import RCNN
 from zoo.training import FitRegionSVMs, build_optimizer
 
 
-def build_source(config: Config):
-    """Return the data source; its class names must be as many as the model has classes."""
-    source = load_source(config.data.name, path=config.data.path, on_defect=config.data.on_defect)
+def _untold(what: str, done: int) -> None:
+    pass
+
+
+def build_source(config: Config, progress=_untold):
+    """Return the data source; its class names must be as many as the model has classes.
+
+    Here and below `progress` is called with what is read, and how many pictures of it so far.
+    """
+    data = config.data
+    source = load_source(data.name, path=data.path, on_defect=data.on_defect, progress=progress)
     if len(source.class_names) != config.model.num_classes:
         raise UserError(
             f"model.num_classes must be {len(source.class_names)}, the classes of data "
@@ -46,9 +54,9 @@ def check_masks(config: Config, source, task) -> None:
         )
 
 
-def build_stream(config: Config, source, task):
+def build_stream(config: Config, source, task, progress=_untold):
     """Return a function from a global step to the dataset of training batches from there on."""
-    proposals = _proposals(config, source, "train", task)
+    proposals = _proposals(config, source, "train", task, progress)
 
     def stream(start_step):
         return build_pipeline(
@@ -67,19 +75,19 @@ def build_stream(config: Config, source, task):
     return stream
 
 
-def build_validation(config: Config, source, task):
+def build_validation(config: Config, source, task, progress=_untold):
     """Return the validation split as a dataset of batches, in order, the last one partial."""
     return build_pipeline(
         source,
         "val",
         task.image_converter,
         training=False,
-        proposals=_proposals(config, source, "val", task),
+        proposals=_proposals(config, source, "val", task, progress),
         **_batching(config, task),
     )
 
 
-def build_fits(config: Config, source, task) -> list:
+def build_fits(config: Config, source, task, progress=_untold) -> list:
     """Return the callbacks that fit what no gradient does; they come before scoring and saving."""
     if not isinstance(task, RCNN):
         return []
@@ -88,10 +96,11 @@ def build_fits(config: Config, source, task) -> list:
         "train",
         task.image_converter,
         training=False,
-        proposals=_proposals(config, source, "train", task),
+        proposals=_proposals(config, source, "train", task, progress),
         **_batching(config, task) | {"batch_size": 1, "cache": False},
     )
-    return [FitRegionSVMs(pictures, source.digest("train"), epochs=config.train.epochs)]
+    digest, epochs = source.digest("train"), config.train.epochs
+    return [FitRegionSVMs(pictures, digest, epochs=epochs, progress=progress)]
 
 
 def build_run_optimizer(config: Config, source):
@@ -126,10 +135,11 @@ def _batching(config, task):
     }
 
 
-def _proposals(config, source, split, task):
+def _proposals(config, source, split, task, progress):
     if task.proposer is None:
         return None
-    return find_proposals(source, split, task.proposer, limit=config.data.limit)
+    limit = config.data.limit
+    return find_proposals(source, split, task.proposer, limit=limit, progress=progress)
 
 
 def _loss(config):

@@ -7,6 +7,7 @@ reader that remembers how far it came loses nothing and reads nothing twice.
 Words: an *event* is a dict with `seq` (0, 1, 2, ...), `time` (seconds since 1970), `kind` and the
 fields of its kind:
 
+    preparing   what, done: pictures read, or searched for proposals, so far
     started     backend, precision, versions, parameters, data_digest,
                 train_size, val_size, num_params, pid
     resumed     step: a restarted worker goes on from the checkpoint of that step
@@ -30,7 +31,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-REPEATED = frozenset({"resumed", "published", "failed"})
+REPEATED = frozenset({"preparing", "resumed", "published", "failed"})
 
 
 class Journal:

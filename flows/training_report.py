@@ -56,6 +56,9 @@ class Progress:
     def _on_scoring(self, event: dict) -> None:
         self.bar.update(event["what"], event["done"], event["total"])
 
+    def _on_preparing(self, event: dict) -> None:
+        self.bar.update(event["what"], event["done"])
+
     def _on_started(self, event: dict) -> None:
         values = event["parameters"]
         self.epochs = values["train"]["epochs"]
@@ -79,7 +82,10 @@ class Progress:
 
     def _on_evaluation(self, event: dict) -> None:
         metrics = event["metrics"]
-        told = ", ".join(f"{name} {metrics[f'val/{name}']:.3f}" for name in _HEADLINE[:2])
+        shown = [
+            name for name in ("ap50", "ap", "mask_ap50", "mask_ap") if f"val/{name}" in metrics
+        ]
+        told = ", ".join(f"{name} {metrics[f'val/{name}']:.3f}" for name in shown)
         self.bar.write(f"epoch {event['epoch']}/{self.epochs}: {told}")
 
     def _on_resumed(self, event: dict) -> None:
@@ -91,7 +97,8 @@ class Progress:
 
 def show_summary(summary: RunSummary) -> None:
     """Print what a run came to."""
-    rows = [[name, summary.metrics[name], summary.trivial[name]] for name in _HEADLINE]
+    names = _headline(summary.metrics)
+    rows = [[name, summary.metrics[name], summary.trivial[name]] for name in names]
     title = f"{summary.model_uri}, measured in a fresh process on {summary.verified_on}"
     show_table(["metric", "model", "answering nothing"], rows + _book_rows(summary), title=title)
     print()
@@ -102,8 +109,14 @@ def show_summary(summary: RunSummary) -> None:
         print(f"{topic:<12} {fact}")
 
 
+def _headline(metrics: dict) -> list[str]:
+    """Return the names that are shown: of boxes, and of masks where there are any."""
+    masks = [f"mask_{name}" for name in _HEADLINE]
+    return [*_HEADLINE, *(name for name in masks if name in metrics)]
+
+
 def _test_rows(test: dict) -> list[list]:
-    rows = [[name, test[name]] for name in _HEADLINE]
+    rows = [[name, test[name]] for name in _headline(test)]
     classes = test["ap_per_class"]
     return rows + [[f"ap of {name}", ap] for name, ap in classes.items() if len(classes) > 1]
 

@@ -67,7 +67,8 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
 
     keras.utils.set_random_seed(config.train.seed)
     started = time.monotonic()
-    source = build.build_source(config)
+    preparing = _Preparing(journal)
+    source = build.build_source(config, preparing)
     task = build.build_task(config, source)
     build.check_masks(config, source, task)
     task.compile(optimizer=build.build_run_optimizer(config, source))
@@ -90,15 +91,15 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
         evaluation = training.EvaluateDetections(
             journal.append,
             truth,
-            build.build_validation(config, source, task),
+            build.build_validation(config, source, task, preparing),
             every_epochs=config.train.evaluate_every,
             epochs=config.train.epochs,
             steps_per_epoch=steps,
             samples=run_dir / "samples",
         )
-        return [reporters[-1], *build.build_fits(config, source, task), evaluation]
+        return [reporters[-1], *build.build_fits(config, source, task, preparing), evaluation]
 
-    stream = build.build_stream(config, source, task)
+    stream = build.build_stream(config, source, task, preparing)
     data_rate = _pictures_per_second(stream(0), config.data.batch_size)
     training.fit(
         task,
@@ -151,6 +152,19 @@ def _facts(config, source, task):
         "num_params": task.count_params(),
         "pid": os.getpid(),
     }
+
+
+class _Preparing:
+    """Tell the journal once a second what is read of the data, and how much of it so far."""
+
+    def __init__(self, journal: Journal):
+        self.journal = journal
+        self._told = time.monotonic()
+
+    def __call__(self, what: str, done: int) -> None:
+        if time.monotonic() - self._told > 1:
+            self.journal.append("preparing", what=what, done=done)
+            self._told = time.monotonic()
 
 
 def _used_splits(source):

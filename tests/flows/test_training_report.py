@@ -52,6 +52,17 @@ def test_evaluation_stays_on_the_screen(screen):
     assert screen.lines[1:] == ["epoch 2/3: ap50 0.500, ap 0.250"]
 
 
+def test_masks_are_told_where_there_are_any(screen):
+    metrics = {"val/ap50": 0.5, "val/ap": 0.25, "val/mask_ap50": 0.4, "val/mask_ap": 0.125}
+    Progress(screen)({"kind": "evaluation", "step": 4, "epoch": 2, "metrics": metrics})
+    assert screen.lines == ["epoch 2/0: ap50 0.500, ap 0.250, mask_ap50 0.400, mask_ap 0.125"]
+
+
+def test_reading_of_data_moves_the_bar(screen):
+    Progress(screen)({"kind": "preparing", "what": "searching proposals in train", "done": 64})
+    assert screen.bars == [("searching proposals in train", 64)]
+
+
 def test_unknown_events_are_passed_over(screen):
     Progress(screen)({"kind": "something new"})
     assert (screen.lines, screen.bars) == ([], [])
