@@ -38,6 +38,6 @@ history = task.fit(
 print("loss", [round(loss, 2) for loss in history.history["loss"]])
 
 task.publish("few_bananas.keras")  # uncompiled: opens on every backend
-_, picture, truth = source.ground_truth("train", limit=1)[0]
+_, picture, truth = next(source.ground_truth("train", limit=1))
 Path("banana.jpg").write_bytes(picture)
 print("banana.jpg has its banana at", truth.boxes[0].round().tolist())

@@ -81,7 +81,7 @@ TASKS = {
     "multibox": (lambda: ssd(zoo.losses.MultiBoxLoss()), 0.1),
     "mask_rcnn": (mask_rcnn, 0.01),
     "rcnn": (rcnn, 0.01),
-    "yolo": (yolo, 0.003),  # sums over a picture: its gradients are larger
+    "yolo": (yolo, 3e-4),  # sums over a picture: its gradients are larger
 }
 
 
