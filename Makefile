@@ -39,6 +39,8 @@ test-tensorflow: $(INSTALLED)  ## the quick tests on TensorFlow, and those of no
 test-torch: $(INSTALLED)  ## the quick tests on PyTorch
 	KERAS_BACKEND=torch $(PYTEST) -m "not slow and not any_backend"
 
+# Small models compile longer than they run: XLA's optimizations cost a quarter of the time.
+test-jax: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
 test-jax: $(INSTALLED)  ## the quick tests on JAX
 	KERAS_BACKEND=jax $(PYTEST) -m "not slow and not any_backend"
 
