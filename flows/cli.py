@@ -128,6 +128,7 @@ def evaluate(
     import tempfile
 
     from flows.model_names import resolve_model
+    from flows.result_tables import show_scores
     from flows.worker_process import run_verb
 
     arguments = [str(resolve_model(model)), "--data", data, "--metric", metric]
@@ -142,7 +143,7 @@ def evaluate(
         written = out or Path(folder) / "scores.json"
         run_verb("score", [*arguments, "--out", str(written)], backend=backend or "auto")
         scores = json.loads(written.read_text()) | {"model": model}
-    _print_json(scores) if as_json else _show_scores(scores)
+    _print_json(scores) if as_json else show_scores(scores)
 
 
 @app.command()
@@ -162,6 +163,7 @@ def predict(
     from flows.console import fail
     from flows.inputs import find_inputs
     from flows.model_names import resolve_model
+    from flows.result_tables import show_predictions
     from flows.worker_process import run_verb
 
     find_inputs(sources, out)
@@ -173,7 +175,7 @@ def predict(
         rows = json.loads((out / "predictions.json").read_text())
         _print_json({"out": str(out), **tables, "predictions": rows})
     else:
-        _show_predictions(tables["images"], out)
+        show_predictions(tables["images"], out)
     if outcome.mistakes:
         fail("\n".join(outcome.mistakes))
         raise typer.Exit(2)
@@ -271,47 +273,6 @@ def _fail(message: str, code: int) -> int:
 
 def _print_json(values: Any) -> None:
     print(json.dumps(values, indent=1, default=str))
-
-
-def _show_scores(scores: dict[str, Any]) -> None:
-    from flows.console import show_table
-
-    metrics, trivial = scores["metrics"], scores["trivial"]
-    title = (
-        f"{scores['model']} on {scores['data']}: {scores['pictures']} pictures "
-        f"in {scores['seconds']:.1f} s on {scores['backend']}"
-    )
-    against = scores["against"]
-    others = [trivial] if against is None else [against["metrics"], trivial]
-    rows = [
-        [name, value, *(other[name] for other in others)]
-        for name, value in metrics.items()
-        if not isinstance(value, dict) and value >= 0
-    ]
-    columns = ["answering nothing"] if against is None else ["against", "answering nothing"]
-    show_table(["metric", "model", *columns], rows, title=title)
-    classes = list(metrics["ap_per_class"].items())
-    if len(classes) > 1:
-        print()
-        show_table(["class", "ap"], classes)
-    if scores["confidence"] is not None:
-        print(f"\nconfidence that it is the better one: {scores['confidence']:.3f}")
-
-
-def _show_predictions(images: list[dict[str, Any]], out: Path) -> None:
-    from flows.console import show_table
-
-    totals: dict[str, list[int]] = {}
-    for image in images:
-        count = totals.setdefault(image["file_name"], [0, 0])
-        count[0] += 1
-        count[1] += image["detections"]
-    shown = list(totals.items())[:20]
-    show_table(["file", "images", "objects"], [[name, *count] for name, count in shown])
-    if len(totals) > len(shown):
-        print(f"... and {len(totals) - len(shown)} more files")
-    objects = sum(image["detections"] for image in images)
-    print(f"{objects} objects in {len(images)} images -> {out}/")
 
 
 if __name__ == "__main__":

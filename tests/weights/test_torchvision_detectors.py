@@ -50,8 +50,6 @@ def two_stages(task):
 
 @pytest.mark.parametrize("name", ["faster_rcnn", "mask_rcnn"])
 def test_a_two_stage_detector_gives_what_torchvisions_gives(name):
-    if name not in zoo.list_presets():
-        pytest.skip(f"there is no preset {name}")
     architecture = f"{name.replace('_', '')}_resnet50_fpn"
     state, wanted = read_fixture(architecture)
     task = zoo.create(name, num_classes=CLASSES, image_size=128)

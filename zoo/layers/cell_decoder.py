@@ -6,8 +6,8 @@ Letters: B images, Q cells, N boxes a cell, C classes, P candidates before suppr
 import keras
 from keras import ops
 
-from zoo.layers.decoder import gather_kept
-from zoo.ops import batched_nms, clip_boxes
+from zoo.layers.decoder import suppressed
+from zoo.ops import clip_boxes
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -45,15 +45,14 @@ class CellDecoder:
         labels = ops.cast(candidates % num_classes, "int32")
         boxes = clip_boxes(ops.reshape(boxes, (-1, cells * number, 4)))
         boxes = ops.take_along_axis(boxes, (candidates // num_classes)[..., None], axis=1)
-        kept = batched_nms(
+        return suppressed(
             boxes,
             scores,
             labels,
             iou_threshold=self.iou_threshold,
-            max_output=self.max_detections,
+            max_detections=self.max_detections,
             score_threshold=self.score_threshold,
         )
-        return gather_kept(boxes, scores, labels, kept)
 
     def get_config(self):
         return {

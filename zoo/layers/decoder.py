@@ -53,15 +53,14 @@ class Decoder:
             ops.cast(box_deltas, "float32"), anchor_rows[..., None], axis=1
         )
         boxes = clip_boxes(self.coder.decode(deltas, ops.take(anchors, anchor_rows, axis=0)))
-        kept = batched_nms(
+        return suppressed(
             boxes,
             scores,
             labels,
             iou_threshold=self.iou_threshold,
-            max_output=self.max_detections,
+            max_detections=self.max_detections,
             score_threshold=self.score_threshold,
         )
-        return gather_kept(boxes, scores, labels, kept)
 
     def get_config(self):
         return {
@@ -77,12 +76,20 @@ class Decoder:
         return cls(**config | {"coder": keras.saving.deserialize_keras_object(config["coder"])})
 
 
-def gather_kept(boxes, scores, labels, kept):
-    """Gather what suppression kept into padded detections, as `Decoder` returns them.
+def suppressed(boxes, scores, labels, *, iou_threshold, max_detections, score_threshold):
+    """Suppress ranked candidates class by class into padded detections, as `Decoder` returns them.
 
     Args:
-        boxes: (B, P, 4); scores, labels: (B, P); kept: (B, K) int32 rows of them, -1 for none.
+        boxes: (B, P, 4); scores, labels: (B, P); the rest: of `Decoder`.
     """
+    kept = batched_nms(
+        boxes,
+        scores,
+        labels,
+        iou_threshold=iou_threshold,
+        max_output=max_detections,
+        score_threshold=score_threshold,
+    )
     real = kept >= 0
     rows = ops.maximum(kept, 0)
     return {

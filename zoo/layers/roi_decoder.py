@@ -6,8 +6,8 @@ Letters: B images, R regions, C classes, P candidates before suppression, K dete
 import keras
 from keras import ops
 
-from zoo.layers.decoder import gather_kept
-from zoo.ops import batched_nms, box_area, clip_boxes
+from zoo.layers.decoder import suppressed
+from zoo.ops import box_area, clip_boxes
 
 
 def class_probabilities(class_logits):
@@ -60,15 +60,14 @@ class RoIDecoder:
         proposals = ops.take_along_axis(proposals, rows, axis=1)
         boxes = clip_boxes(self.coder.decode(deltas, proposals))
         scores = ops.where(box_area(boxes) > 0, scores, float("-inf"))
-        kept = batched_nms(
+        return suppressed(
             boxes,
             scores,
             labels,
             iou_threshold=self.iou_threshold,
-            max_output=self.max_detections,
+            max_detections=self.max_detections,
             score_threshold=self.score_threshold,
         )
-        return gather_kept(boxes, scores, labels, kept)
 
     def get_config(self):
         return {
