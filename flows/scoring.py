@@ -63,7 +63,6 @@ def _score(args: argparse.Namespace) -> None:
         "model": str(args.model),
         "data": f"{source.name}@{split}",
         "pictures": len(truths),
-        "objects": _count_objects(truths, source.class_names),
         "defects": dict(source.skipped(split)),
         "seconds": round(seconds, 3),
         "metrics": metrics_of_kinds(truths, found, kinds),
@@ -89,16 +88,6 @@ def _score(args: argparse.Namespace) -> None:
         write_json(args.predictions, _coco_results(source, split, image_ids, found))
     write_json(args.out, scores, indent=1)
     tell(wrote=str(args.out))
-
-
-def _count_objects(truths: "list[Detections]", names: tuple[str, ...]) -> dict[str, int]:
-    """Return, for each class, the annotated objects that count: not the crowds."""
-    counts = dict.fromkeys(names, 0)
-    for truth in truths:
-        crowd = truth.crowd if truth.crowd is not None else [False] * len(truth)
-        for label, is_crowd in zip(truth.labels.tolist(), crowd, strict=True):
-            counts[names[label]] += not is_crowd
-    return counts
 
 
 def _common_kinds(tasks: "list[Task]") -> list[str]:

@@ -23,10 +23,7 @@ from flows.run_folder import RunFolder
 from flows.runtime import UserError, installed_backends, worker_environment
 from flows.worker_process import WorkerError
 
-TOLERANCE = 1e-4  # float32 rounding moves a score of a box, seldom its rank
-# Means over ten IoU thresholds; what counts one size of objects rests on a few of them.
-AVERAGED = {"ap", "ar_1", "ar_10", "ar_100"}
-ONE_SIZE = ("_small", "_medium", "_large")
+TOLERANCE = 1e-4  # float32 rounding moves a score of a box, hardly ever its rank
 
 
 Progress = Callable[[dict], None]
@@ -110,7 +107,7 @@ def verify_model(
         test=test,
         backend=elsewhere,
         pictures=pictures,
-        differences=_differences(reference, scores["metrics"], _weight(scores["objects"])),
+        differences=_differences(reference, scores["metrics"]),
         defects=started.get("defects", {}),
         champion=None if champion is None else str(champion.version),
         champion_metrics=None if rival is None else scores["against"]["metrics"],
@@ -188,30 +185,14 @@ def _told_by_training(events: list[dict], precision: str) -> dict | None:
     return {key.removeprefix("val/"): value for key, value in evaluation["metrics"].items()}
 
 
-def _weight(objects: Mapping[str, int]) -> float:
-    """Return what one object of the rarest class weighs in a mean over the classes."""
-    present = [count for count in objects.values() if count]
-    return 1 / (min(present) * len(present)) if present else 0.0
-
-
-def _differences(reference: Mapping, scores: Mapping, weight: float) -> list[str]:
-    """Return, as sentences, the metrics that differ by more than rounding explains.
-
-    Two backends' float32 differ in the seventh digit, which may carry one box over an IoU
-    threshold: on two dozen objects of a class that alone is more than `TOLERANCE`.
-
-    Args:
-        reference, scores: name -> value.
-        weight: of one object in a metric of one IoU threshold.
-    """
-    differences = []
-    for key, value in reference.items():
-        if not isinstance(value, float | int) or key not in scores or key.endswith(ONE_SIZE):
-            continue
-        one_box = weight / 10 if key.removeprefix("mask_") in AVERAGED else weight
-        if not abs(scores[key] - value) <= max(TOLERANCE, one_box):
-            differences.append(f"{key} is {scores[key]:.6f} where {value:.6f} was to be expected")
-    return differences
+def _differences(reference: Mapping, scores: Mapping) -> list[str]:
+    """Return, as sentences, the metrics that differ by more than `TOLERANCE`."""
+    return [
+        f"{key} is {scores[key]:.6f} where {value:.6f} was to be expected"
+        for key, value in reference.items()
+        if isinstance(value, float | int) and key in scores
+        if not abs(scores[key] - value) <= TOLERANCE
+    ]
 
 
 def _judge(code: int, backend: str, log: str) -> None:
