@@ -21,7 +21,7 @@ from flows.scoring import write_json
 if TYPE_CHECKING:
     import numpy as np
 
-    from zoo import Detections, Task
+    from zoo import Task
 
 _BATCH = 8
 
@@ -87,7 +87,10 @@ class Album:
     """
 
     def __init__(self, task: "Task", out: Path, *, min_score: float):
+        from zoo.answers import answers_of
+
         self.task = task
+        self.answers = answers_of(task)
         self.out = out
         self.min_score = min_score
         self.images: list[dict[str, Any]] = []
@@ -100,9 +103,9 @@ class Album:
             return
         progress = ProgressLines("pictures", len(items))
         for batch in _batches(self._read(items, progress)):
-            found = self.task.detect([pixels for _, pixels in batch])
-            for (item, pixels), detections in zip(batch, found, strict=True):
-                drawn = self._note(item, pixels, detections)
+            found = self.answers.ask(self.task, [pixels for _, pixels in batch])
+            for (item, pixels), answer in zip(batch, found, strict=True):
+                drawn = self._note(item, pixels, answer)
                 _save_picture(self.out / item.output, drawn)
             progress.advance(len(batch))
 
@@ -115,10 +118,10 @@ class Album:
                 progress = ProgressLines(item.path.name, reader.frames)
                 with VideoWriter(self.out / item.output, reader.rate, reader.size) as writer:
                     for batch in _batches(iter(reader)):
-                        found = self.task.detect([pixels for _, pixels in batch])
-                        for (frame, pixels), detections in zip(batch, found, strict=True):
+                        found = self.answers.ask(self.task, [pixels for _, pixels in batch])
+                        for (frame, pixels), answer in zip(batch, found, strict=True):
                             moment = {"frame": frame, "time": round(frame / reader.rate, 3)}
-                            writer.write(self._note(item, pixels, detections, **moment))
+                            writer.write(self._note(item, pixels, answer, **moment))
                         progress.advance(len(batch))
         except ValueError as error:
             self.mistakes.append(str(error))
@@ -144,17 +147,16 @@ class Album:
             else:
                 yield item, pixels
 
-    def _note(self, item: Input, pixels: "np.ndarray", detections: "Detections", **more: Any):
+    def _note(self, item: Input, pixels: "np.ndarray", answer: Any, **more: Any):
         """Put one image into the tables; return it drawn."""
-        from zoo.draw import draw_detections
-
-        kept = detections.above(self.min_score)
+        kept = self.answers.certain(answer, self.min_score)
         image_id = len(self.images) + 1
         height, width = pixels.shape[:2]
         image = {"id": image_id, "file_name": str(item.path), "width": width, "height": height}
-        self.images.append(image | {"output": item.output, "detections": len(kept)} | more)
-        self.rows += kept.to_coco(image_id)
-        return draw_detections(pixels, kept)
+        rows = self.answers.rows(kept, image_id)
+        self.images.append(image | {"output": item.output, "detections": len(rows)} | more)
+        self.rows += rows
+        return self.answers.draw(pixels, kept)
 
 
 def _batches(items: Iterator[Any]) -> Iterator[list[Any]]:

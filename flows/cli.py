@@ -112,7 +112,9 @@ def evaluate(
     against: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Is it better than this one?")
     ] = None,
-    metric: Annotated[str, typer.Option(help="What --against goes by.")] = "ap50",
+    metric: Annotated[
+        str | None, typer.Option(help="What --against goes by.", show_default="ap50, miou or top1")
+    ] = None,
     backend: Backend = None,
     on_defect: Annotated[
         str, typer.Option(metavar="stop|skip", help="What to do where the data have defects.")
@@ -131,8 +133,9 @@ def evaluate(
     from flows.result_tables import show_scores
     from flows.worker_process import run_verb
 
-    arguments = [str(resolve_model(model)), "--data", data, "--metric", metric]
-    arguments += ["--on-defect", on_defect]
+    arguments = [str(resolve_model(model)), "--data", data, "--on-defect", on_defect]
+    if metric is not None:
+        arguments += ["--metric", metric]
     if against is not None:
         arguments += ["--against", str(resolve_model(against))]
     if limit is not None:

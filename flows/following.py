@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from mlflow.tracking import MlflowClient
 from prefect.logging import get_run_logger
 
+from flows.figures import brief
 from flows.run_folder import RunFolder
 from flows.run_pages import is_being_cancelled
 from flows.supervisor import Worker
@@ -32,7 +33,7 @@ def follow(worker: Worker, tracker: Tracker, listeners: Sequence[Callable[[dict]
         if event is not None:
             _tell(listeners, event)
             if event["kind"] == "evaluation":
-                logger.info("epoch %d: AP50 %.3f", event["epoch"], event["metrics"]["val/ap50"])
+                logger.info("epoch %d: %s", event["epoch"], brief(event["metrics"], "val/"))
         if time.monotonic() >= next_sync:
             tracker.sync()
             next_sync = time.monotonic() + _SYNC_SECONDS

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.console import show_table
+from flows.figures import class_figures
 
 
 def show_scores(scores: dict[str, Any]) -> None:
@@ -21,10 +22,9 @@ def show_scores(scores: dict[str, Any]) -> None:
     ]
     columns = ["answering nothing"] if against is None else ["against", "answering nothing"]
     show_table(["metric", "model", *columns], rows, title=title)
-    classes = list(metrics["ap_per_class"].items())
-    if len(classes) > 1:
+    for figure, classes in class_figures(metrics).items():
         print()
-        show_table(["class", "ap"], classes)
+        show_table(["class", figure], list(classes.items()))
     if scores["confidence"] is not None:
         print(f"\nconfidence that it is the better one: {scores['confidence']:.3f}")
 

@@ -29,6 +29,7 @@ from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
 from flows.embedded import server_has_pages
+from flows.figures import scalars
 from flows.journal import read_journal
 from flows.run_folder import RunFolder
 from flows.summary import RunSummary
@@ -140,13 +141,6 @@ def metrics_table(summary: RunSummary) -> list[dict[str, Any]]:
         | ({"on the test split": round(test.get(name, 0.0), 6)} if test else {})
         for name, value in scalars(summary.metrics).items()
     ]
-
-
-def scalars(metrics: dict) -> dict[str, float]:
-    """Return the numbers, those of classes as `ap_class/<name>`, without the undefined ones."""
-    flat = {key: value for key, value in metrics.items() if isinstance(value, int | float)}
-    flat |= {f"ap_class/{name}": value for name, value in metrics.get("ap_per_class", {}).items()}
-    return {key: value for key, value in flat.items() if value >= 0}  # pycocotools says -1
 
 
 def artifact_key(name: str, what: str) -> str:

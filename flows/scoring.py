@@ -8,7 +8,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from flows.runtime import UserError, prepare_process
 if TYPE_CHECKING:
     import numpy as np
 
-    from zoo import Detections, Task
+    from zoo import Task
     from zoo.data import Source
 
 _CHUNK = 32  # pictures in memory at once, and between two signs of life
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--on-defect", choices=("stop", "skip"), default="stop")
     parser.add_argument("--limit", type=int, help="take this many pictures only")
     parser.add_argument("--against", metavar="MODEL", help="compare with this model")
-    parser.add_argument("--metric", default="ap50", help="what the comparison goes by")
+    parser.add_argument("--metric", help="what the comparison goes by; ap50, miou or top1")
     parser.add_argument("--out", required=True, type=Path, help="where the scores go, JSON")
     parser.add_argument("--predictions", type=Path, help="also write COCO results, JSON")
 
@@ -50,91 +50,85 @@ def run(args: argparse.Namespace) -> int:
 
 def _score(args: argparse.Namespace) -> None:
     backend = prepare_process()
-    from zoo.metrics import metrics_of_kinds, paired_bootstrap, trivial_detections
+    from zoo.answers import answers_of
 
     task = _open(args.model)
     rival = _open(args.against) if args.against else None
-    source, split = _open_data(args.data, args.on_defect)
     tasks = [task] if rival is None else [task, rival]
-    image_ids, truths, (found, *others), seconds = _answers(tasks, source, split, args)
-    kinds = _common_kinds(tasks)
+    try:
+        answers = answers_of(*tasks)
+    except ValueError as error:
+        raise UserError(f"--against {args.against}: {error}") from error
+    source, split = _open_data(args.data, args.on_defect)
+    rows: list[dict] | None = [] if args.predictions else None
+    (found, *others), pictures, seconds = _sheets(tasks, answers, source, split, args, rows)
     scores: dict[str, Any] = {
         "backend": backend,
         "model": str(args.model),
         "data": f"{source.name}@{split}",
-        "pictures": len(truths),
+        "pictures": pictures,
         "defects": dict(source.skipped(split)),
         "seconds": round(seconds, 3),
-        "metrics": metrics_of_kinds(truths, found, kinds),
-        "trivial": metrics_of_kinds(
-            truths, trivial_detections(len(truths), source.class_names), kinds
-        ),
+        "metrics": found.metrics(),
+        "trivial": found.trivial(),
         "against": None,
         "confidence": None,
     }
-    if rival is not None:
-        scores["against"] = {
-            "model": str(args.against),
-            "metrics": metrics_of_kinds(truths, others[0], kinds),
-        }
-        scores["confidence"] = paired_bootstrap(
-            truths,
-            found,
-            others[0],
-            metric=args.metric.removeprefix("mask_"),
-            kind="masks" if args.metric.startswith("mask_") else "boxes",
-        )
+    if others:
+        scores["against"] = {"model": str(args.against), "metrics": others[0].metrics()}
+        scores["confidence"] = found.confidence(others[0], args.metric or answers.metric)
     if args.predictions:
-        write_json(args.predictions, _coco_results(source, split, image_ids, found))
+        write_json(args.predictions, rows)
     write_json(args.out, scores, indent=1)
     tell(wrote=str(args.out))
 
 
-def _common_kinds(tasks: "list[Task]") -> list[str]:
-    """Return what all models answer: boxes, and perhaps masks."""
-    return [kind for kind in tasks[0].result_kinds if kind in tasks[-1].result_kinds]
-
-
-def _answers(tasks: "list[Task]", source: "Source", split: str, args: argparse.Namespace):
+def _sheets(
+    tasks: "list[Task]", answers, source: "Source", split: str, args: argparse.Namespace, rows
+):
     """Run each model over the split, some pictures in memory at a time.
 
-    Returns: the pictures' ids, what is in them, a list of detections a model with the labels of the
-        data, and the seconds that the first model took.
+    Args:
+        answers: how the models are asked.
+        rows: gets the first model's answers as rows of a results file; None: not wanted.
+    Returns: a score sheet a model, the number of pictures, and the seconds of the first model.
     """
     label_maps = [_label_map(task.class_names, source.class_names) for task in tasks]
-    records = _read(source, split, args, masks="masks" in _common_kinds(tasks))
     size = source.size(split)
     progress = ProgressLines("scoring", size if args.limit is None else min(size, args.limit))
-    image_ids: list[str] = []
-    truths: list[Detections] = []
-    answers: list[list[Detections]] = [[] for _ in tasks]
-    seconds = 0.0
+    sheets = [answers.scores(source.class_names) for _ in tasks]
+    coco_row = _coco_row(source, split)
+    records = _read(answers.truths(source, split, args.limit), args.data)
+    pictures, seconds = 0, 0.0
     while chunk := list(islice(records, _CHUNK)):
-        names, pictures, objects = (list(column) for column in zip(*chunk, strict=True))
-        image_ids += names
-        truths += objects
         for number, (task, label_map) in enumerate(zip(tasks, label_maps, strict=True)):
             started = time.perf_counter()
-            found = task.detect(pictures)
+            found = answers.ask(task, [picture for _, picture, _ in chunk])
             seconds += 0.0 if number else time.perf_counter() - started
-            answers[number] += [_relabel(one, label_map, source.class_names) for one in found]
+            for (image_id, _, truth), answer in zip(chunk, found, strict=True):
+                named = answers.renamed(answer, label_map, source.class_names)
+                sheets[number].add(truth, named)
+                if number == 0 and rows is not None:
+                    rows += [coco_row(row) for row in answers.rows(named, image_id)]
+        pictures += len(chunk)
         progress.advance(len(chunk))
-    return image_ids, truths, answers, seconds
+    return sheets, pictures, seconds
 
 
-def _coco_results(
-    source: "Source", split: str, image_ids: list[str], found: "list[Detections]"
-) -> list[dict]:
-    """Return the rows of a COCO results file, with the ids of the data's own COCO file if any."""
+def _coco_row(source: "Source", split: str) -> "Callable[[dict], dict]":
+    """Return what gives a row of results the ids of the data's own COCO file, if there is one."""
     ids = None if source.coco_ids is None else source.coco_ids(split)
-    rows = []
-    for image_id, detections in zip(image_ids, found, strict=True):
-        for row in detections.to_coco(image_id):
-            if ids is not None:
-                name = source.class_names[row["category_id"]]
-                row |= {"image_id": ids.images[image_id], "category_id": ids.categories[name]}
-            rows.append(row)
-    return rows
+
+    def with_ids(row: dict) -> dict:
+        if ids is None:
+            return row
+        name = source.class_names[row["category_id"]]
+        return row | {
+            "image_id": ids.images[row["image_id"]],
+            "category_id": ids.categories[name],
+        }
+
+    return with_ids
 
 
 def write_json(path: Path, values: Any, *, indent: int | None = None) -> None:
@@ -165,14 +159,12 @@ def _open_data(spec: str, on_defect: str) -> "tuple[Source, str]":
     return source, split or ("val" if "val" in source.splits else source.splits[-1])
 
 
-def _read(
-    source: "Source", split: str, args: argparse.Namespace, *, masks: bool
-) -> "Iterator[tuple[str, np.ndarray, Detections]]":
+def _read(records: Iterator, spec: str) -> "Iterator[tuple[str, np.ndarray, Any]]":
     try:
-        for image_id, encoded, truth in source.ground_truth(split, args.limit, masks=masks):
-            yield image_id, _decode(args.data, image_id, encoded), truth
+        for image_id, encoded, truth in records:
+            yield image_id, _decode(spec, image_id, encoded), truth
     except ValueError as error:
-        raise UserError(f"--data {args.data}: {error}") from error
+        raise UserError(f"--data {spec}: {error}") from error
 
 
 def _decode(spec: str, image_id: str, encoded: bytes) -> "np.ndarray":
@@ -195,12 +187,3 @@ def _label_map(model_names: tuple[str, ...], data_names: tuple[str, ...]) -> lis
         f"the model knows the classes {', '.join(model_names)}; "
         f"the data have {', '.join(data_names)}. Is this the right data?"
     )
-
-
-def _relabel(found: "Detections", label_of: list[int], names: tuple[str, ...]) -> "Detections":
-    from dataclasses import replace
-
-    import numpy as np
-
-    labels = np.asarray(label_of, np.int32)[found.labels]
-    return replace(found, labels=labels, class_names=names)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from flows.config import Config
 from flows.console import Bar, note, show_table
+from flows.figures import brief, class_figures, headline
 from flows.journal import last_event, read_journal
 from flows.runtime import choose_backend, choose_precision
 from flows.summary import RunSummary, describe_defects
 
-_HEADLINE = ("ap50", "ap", "ap75", "ar_100", "voc07_ap50")
 _BOOK = ("class_error", "box_mae")  # the book's figures, on the training split as it prints them
 
 
@@ -81,11 +81,7 @@ class Progress:
         )
 
     def _on_evaluation(self, event: dict) -> None:
-        metrics = event["metrics"]
-        shown = [
-            name for name in ("ap50", "ap", "mask_ap50", "mask_ap") if f"val/{name}" in metrics
-        ]
-        told = ", ".join(f"{name} {metrics[f'val/{name}']:.3f}" for name in shown)
+        told = brief(event["metrics"], "val/")
         self.bar.write(f"epoch {event['epoch']}/{self.epochs}: {told}")
 
     def _on_resumed(self, event: dict) -> None:
@@ -97,7 +93,7 @@ class Progress:
 
 def show_summary(summary: RunSummary) -> None:
     """Print what a run came to."""
-    names = _headline(summary.metrics)
+    names = headline(summary.metrics)
     rows = [[name, summary.metrics[name], summary.trivial[name]] for name in names]
     title = f"{summary.model_uri}, measured in a fresh process on {summary.verified_on}"
     show_table(["metric", "model", "answering nothing"], rows + _book_rows(summary), title=title)
@@ -109,16 +105,11 @@ def show_summary(summary: RunSummary) -> None:
         print(f"{topic:<12} {fact}")
 
 
-def _headline(metrics: dict) -> list[str]:
-    """Return the names that are shown: of boxes, and of masks where there are any."""
-    masks = [f"mask_{name}" for name in _HEADLINE]
-    return [*_HEADLINE, *(name for name in masks if name in metrics)]
-
-
 def _test_rows(test: dict) -> list[list]:
-    rows = [[name, test[name]] for name in _headline(test)]
-    classes = test["ap_per_class"]
-    return rows + [[f"ap of {name}", ap] for name, ap in classes.items() if len(classes) > 1]
+    rows = [[name, test[name]] for name in headline(test)]
+    for figure, classes in class_figures(test).items():
+        rows += [[f"{figure} of {name}", value] for name, value in classes.items()]
+    return rows
 
 
 def _book_rows(summary: RunSummary) -> list[list]:

@@ -91,7 +91,7 @@ def verify_model(
         backend=elsewhere,
         out=folder.scores,
         against=rival,
-        metric=config.gate.metric if config.gate else "ap50",
+        metric=config.gate.metric if config.gate else None,
     )
     reference = _told_by_training(events, config.precision)
     if reference is None:
@@ -125,7 +125,7 @@ def score(
     out: Path,
     on_defect: str = "stop",
     against: Path | None = None,
-    metric: str = "ap50",
+    metric: str | None = None,
     progress: Progress = lambda event: None,
 ) -> dict:
     """Score a model in a fresh process and return the scores.
@@ -137,8 +137,8 @@ def score(
         backend: the process computes on it.
         out: where the scores are kept.
         on_defect: stop where the data have defects, or skip them.
-        against: a model to compare with by `metric`; `confidence` in the scores says how sure it
-            is that `model` is the better one.
+        against: a model to compare with by `metric`, or by what its kind is mostly judged by;
+            `confidence` in the scores says how sure it is that `model` is the better one.
         progress: gets {"kind": "scoring", "what", "done", "total"} now and then.
 
     Raises:
@@ -147,7 +147,8 @@ def score(
     arguments = ["score", str(model), "--data", data, "--out", str(out)]
     arguments += ["--on-defect", on_defect]
     arguments += [] if limit is None else ["--limit", str(limit)]
-    arguments += [] if against is None else ["--against", str(against), "--metric", metric]
+    arguments += [] if against is None else ["--against", str(against)]
+    arguments += [] if metric is None else ["--metric", metric]
     with tempfile.TemporaryFile("w+", errors="replace") as log:
         with subprocess.Popen(
             [*supervisor.WORKER, *arguments],
@@ -177,7 +178,7 @@ def _told_by_training(events: list[dict], precision: str) -> dict | None:
     None where it measured in bfloat16: the published model computes in float32.
     """
     finished = last_event(events, "finished") or {}
-    if "ap50" in finished.get("metrics", {}):
+    if finished.get("metrics"):
         return finished["metrics"]
     evaluation = last_event(events, "evaluation")
     if evaluation is None or precision != "float32":

@@ -64,6 +64,7 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
 
     from flows import build
     from zoo import training
+    from zoo.answers import answers_of
 
     keras.utils.set_random_seed(config.train.seed)
     started = time.monotonic()
@@ -74,8 +75,7 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
     task.compile(optimizer=build.build_run_optimizer(config, source))
     journal.append("started", **_facts(config, source, task))
     steps = build.epoch_steps(config, source)
-    masks = "masks" in task.result_kinds
-    truth = partial(source.ground_truth, "val", limit=config.data.limit, masks=masks)
+    answers = answers_of(task)
     reporters = []
 
     def callbacks(start_step):
@@ -88,9 +88,11 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
                 log_steps=config.train.log_steps,
             )
         )
-        evaluation = training.EvaluateDetections(
+        evaluation = training.EvaluateAnswers(
             journal.append,
-            truth,
+            answers,
+            partial(answers.truths, source, "val", config.data.limit),
+            source.class_names,
             build.build_validation(config, source, task, preparing),
             every_epochs=config.train.evaluate_every,
             epochs=config.train.epochs,

@@ -17,6 +17,8 @@ pytestmark = pytest.mark.any_backend
 class TopLeftDetector:
     """Find an object in the top left quarter of everything at .9, and the whole at .3."""
 
+    kind = "detection"
+    result_kinds = ("boxes",)
     class_names = ("banana", "dog")
 
     def detect(self, images):

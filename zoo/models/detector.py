@@ -56,6 +56,7 @@ class Detector(Task):
         """
         return images
 
+    kind = "detection"
     # What `_detections` reads of `call`'s answer, and what its answer is scored by.
     result_keys: tuple[str, ...] = ("boxes", "scores", "labels", "num")
     result_kinds: tuple[str, ...] = ("boxes",)

@@ -14,6 +14,8 @@ from zoo.layers import Normalize
 class Task(keras.Model):
     """What all models share: the way in for pictures, the class names, and publishing.
 
+    A subclass' `kind` names how it is asked, as `zoo.answers` has it.
+
     Args:
         image_converter: an `ImageConverter`, which fits pictures of any size to the network's
             input.

@@ -1,6 +1,6 @@
 """Training by plain `fit`: optimizers, the resumable loop, checkpoints and callbacks."""
 
-from zoo.training.callbacks import EvaluateDetections, ReportProgress
+from zoo.training.callbacks import EvaluateAnswers, ReportProgress
 from zoo.training.checkpoint import Checkpointer, restore_checkpoint, save_checkpoint
 from zoo.training.fit import fit
 from zoo.training.optimizers import build_optimizer
@@ -8,7 +8,7 @@ from zoo.training.region_svms import FitRegionSVMs
 
 __all__ = [
     "Checkpointer",
-    "EvaluateDetections",
+    "EvaluateAnswers",
     "FitRegionSVMs",
     "ReportProgress",
     "build_optimizer",

@@ -1,4 +1,4 @@
-"""What a training run tells the world: losses, speed, and detections on held-out pictures."""
+"""What a training run tells the world: losses, speed, and answers on held-out pictures."""
 
 import time
 from itertools import islice
@@ -7,8 +7,6 @@ from pathlib import Path
 import keras
 from PIL import Image
 
-from zoo.draw import draw_detections
-from zoo.metrics import metrics_of_kinds
 from zoo.pictures import read_picture
 
 
@@ -70,12 +68,14 @@ class ReportProgress(keras.callbacks.Callback):
         self._window_start, self._window_steps = self._last_end, 0
 
 
-class EvaluateDetections(keras.callbacks.Callback):
-    """Score detections on held-out pictures every so many epochs and after the last.
+class EvaluateAnswers(keras.callbacks.Callback):
+    """Score answers on held-out pictures every so many epochs and after the last.
 
     Args:
         report: called as report("evaluation", ...), and as report("sample", ...) a drawn picture.
-        ground_truth: a function that iterates over (image id, encoded picture, `Detections`) anew.
+        answers: how the model is asked, of `zoo.answers`.
+        truths: a function that iterates over (image id, encoded picture, truth) anew.
+        class_names: of the data.
         batches: the same split as a dataset of training batches, for the losses and book metrics.
         every_epochs: epochs between evaluations.
         epochs: epochs of the whole run.
@@ -87,7 +87,9 @@ class EvaluateDetections(keras.callbacks.Callback):
     def __init__(
         self,
         report,
-        ground_truth,
+        answers,
+        truths,
+        class_names,
         batches,
         *,
         every_epochs,
@@ -98,7 +100,9 @@ class EvaluateDetections(keras.callbacks.Callback):
     ):
         super().__init__()
         self.report = report
-        self.ground_truth = ground_truth
+        self.answers = answers
+        self.truths = truths
+        self.class_names = class_names
         self.batches = batches
         self.every_epochs = every_epochs
         self.epochs = epochs
@@ -111,32 +115,29 @@ class EvaluateDetections(keras.callbacks.Callback):
         if done % self.every_epochs and done != self.epochs:
             return
         step = done * self.steps_per_epoch
-        truths, predictions = self._answers(step)
-        kinds = self.model.result_kinds
-        metrics = scalar_metrics(metrics_of_kinds(truths, predictions, kinds))
+        metrics = scalar_metrics(self._scores(step).metrics())
         metrics |= self.model.evaluate(self.batches, verbose=0, return_dict=True)
         metrics = {f"val/{name}": value for name, value in metrics.items()}
         self.report("evaluation", step=step, epoch=done, metrics=metrics)
 
-    def _answers(self, step):
-        """Detect a few pictures at a time, draw the first ones; return truths and predictions."""
-        truths, predictions = [], []
-        records = self.ground_truth()
+    def _scores(self, step):
+        """Ask about a few pictures at a time and draw the first ones; return the score sheet."""
+        scores, seen = self.answers.scores(self.class_names), 0
+        records = self.truths()
         while chunk := list(islice(records, _PICTURES_HELD)):
-            found = self.model.detect([picture for _, picture, _ in chunk])
+            found = self.answers.ask(self.model, [picture for _, picture, _ in chunk])
             for record, answer in zip(chunk, found, strict=True):
-                if len(predictions) < self.sample_count:
+                if seen < self.sample_count:
                     self._draw(record, answer, step)
-                truths.append(record[2])
-                predictions.append(answer)
-        return truths, predictions
+                scores.add(record[2], answer)
+                seen += 1
+        return scores
 
-    def _draw(self, record, found, step):
+    def _draw(self, record, answer, step):
         image_id, picture, truth = record
         path = self.samples / f"{step:06d}-{Path(image_id).stem}.png"
-        drawn = draw_detections(
-            read_picture(picture), found, min_score=_SAMPLE_SCORE, ground_truth=truth
-        )
+        shown = self.answers.certain(answer, _SAMPLE_SCORE)
+        drawn = self.answers.draw(read_picture(picture), shown, truth)
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(drawn).save(path)
         place = str(path.relative_to(self.samples.parent))
@@ -150,7 +151,7 @@ _SAMPLE_SCORE = 0.3
 
 
 def scalar_metrics(metrics) -> dict[str, float]:
-    """Flatten `metrics_of_kinds`: AP per class becomes `ap_class/<name>`, as do the masks'."""
+    """Flatten metrics: `ap_per_class` becomes `ap_class/<name>`, and so any figure a class."""
     flat = {}
     for key, value in metrics.items():
         if isinstance(value, dict):

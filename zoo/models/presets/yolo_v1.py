@@ -18,6 +18,7 @@ def yolo_v1(
     boxes_per_cell=2,
     backbone="resnet18",
     backbone_weights=None,
+    level="c5",
     freeze=0,
     head_channels=512,
     loss=None,
@@ -33,10 +34,11 @@ def yolo_v1(
         class_names: the names of labels 0..C-1.
         image_size: side of the network's input in pixels.
         resize: how pictures are fitted, "resize" or "letterbox".
-        grid: S; the backbone's last level must have S or 2 S cells a side.
+        grid: S; the backbone's level must have S or 2 S cells a side.
         boxes_per_cell: N.
         backbone: one of `zoo.backbones.list_backbones()`, or a layer giving feature maps.
         backbone_weights: None for fresh ones, or "imagenet" where a package carries them.
+        level: of the backbone; "c4", twice as fine, for small objects.
         freeze: how many of the backbone's stages do not train.
         head_channels: of the head's 3x3 convolutions.
         loss: None: `YOLOLoss`.
@@ -47,12 +49,12 @@ def yolo_v1(
     size = height_width(image_size)
     if isinstance(backbone, str):
         backbone = create_backbone(
-            backbone, levels=("c5",), weights=backbone_weights, freeze=freeze, dtype=dtype
+            backbone, levels=(level,), weights=backbone_weights, freeze=freeze, dtype=dtype
         )
     cells = backbone.compute_output_shape((None, *size, 3))[-1][1:3]
     if set(cells) not in ({grid}, {2 * grid}):
         raise ValueError(
-            f"grid must be the cells of the backbone's last level or half of them; it has "
+            f"grid must be the cells of the backbone's level or half of them; it has "
             f"{cells[0]}x{cells[1]} at {size[0]}x{size[1]} pixels; got {grid}."
         )
     return YOLO(

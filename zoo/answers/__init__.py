@@ -1,0 +1,27 @@
+"""What each kind of model answers: how it is asked, and how its answers are scored, drawn, written.
+
+Training, scoring and prediction are the same for all kinds; where they differ is here, an object a
+kind. Answers and truths are NumPy in the original picture's pixels.
+"""
+
+from zoo.answers.detection import DetectionAnswers
+
+_KINDS = {"detection": DetectionAnswers}
+
+
+def answers_of(*tasks):
+    """Return how one task, or several that are to be compared, are asked and scored.
+
+    Args:
+        tasks: of one `kind`; a detector without masks is compared by boxes alone.
+    Raises: ValueError if the tasks are of different kinds.
+    """
+    kinds = {task.kind for task in tasks}
+    if len(kinds) > 1:
+        raise ValueError(
+            f"models to compare must be of one kind; got {' and '.join(sorted(kinds))}."
+        )
+    return _KINDS[kinds.pop()](tasks)
+
+
+__all__ = ["DetectionAnswers", "answers_of"]
