@@ -198,9 +198,6 @@ def _label_map(model_names: tuple[str, ...], data_names: tuple[str, ...]) -> lis
 
 
 def _relabel(found: "Detections", label_of: list[int], names: tuple[str, ...]) -> "Detections":
-    from dataclasses import replace
-
     import numpy as np
 
-    labels = np.asarray(label_of, np.int32)[found.labels]
-    return replace(found, labels=labels, class_names=names)
+    return found.relabelled(np.asarray(label_of, np.int32)[found.labels], names)
