@@ -29,7 +29,9 @@ from pure_weights import (  # noqa: E402
 )
 
 HEIGHT, WIDTH = 101, 135  # odd, so that wrong padding shows
-DETECTED_SIDE = 256  # a multiple of 32, which torchvision would pad to
+SIDE = 128  # of two-stage detectors; a multiple of 32, which torchvision would pad to
+PROPOSALS = 200  # in place of 1,000, which take their time in the tests
+MASK_STEP = 4  # of a found mask's pixels, every so many are kept
 
 
 def main():
@@ -85,19 +87,16 @@ def models():
 def detectors():
     """Return a detector, the function that gives samples of its stages, and a side, by name."""
     make = torchvision.models.detection
-    fresh = {"weights": None, "weights_backbone": None}
+    fresh = {"num_classes": 4, "weights": None, "weights_backbone": None}
+    small = {"min_size": SIDE, "max_size": SIDE, "rpn_post_nms_top_n_test": PROPOSALS}
     return {
-        "ssd300_vgg16": (make.ssd300_vgg16(num_classes=4, **fresh), single_shot, 300),
+        "ssd300_vgg16": (make.ssd300_vgg16(**fresh), single_shot, 300),
         "fasterrcnn_resnet50_fpn": (
-            make.fasterrcnn_resnet50_fpn(num_classes=4, **fresh),
+            make.fasterrcnn_resnet50_fpn(**fresh, **small),
             two_stages,
-            128,
+            SIDE,
         ),
-        "maskrcnn_resnet50_fpn": (
-            make.maskrcnn_resnet50_fpn(num_classes=4, **fresh),
-            two_stages,
-            128,
-        ),
+        "maskrcnn_resnet50_fpn": (make.maskrcnn_resnet50_fpn(**fresh, **small), two_stages, SIDE),
     }
 
 
@@ -105,11 +104,12 @@ def single_shot(model, pictures):
     features = list(model.backbone(pictures).values())
     outputs = model.head(features)
     (anchors,) = model.anchor_generator(ImageList(pictures, [tuple(pictures.shape[2:])]), features)
-    return {
+    arrays = {
         "anchors": anchors.numpy()[::97] / pictures.shape[2],
         "class_logits": outputs["cls_logits"].numpy()[:, ::97],
         "box_deltas": outputs["bbox_regression"].numpy()[:, ::97],
     }
+    return arrays | detections(model, pure_photograph(pictures.shape[2]))
 
 
 def two_stages(model, pictures):
@@ -129,10 +129,7 @@ def two_stages(model, pictures):
         "class_logits": logits.numpy(),
         "box_deltas": boxes.numpy().reshape(len(boxes), -1, 4)[:, 1:],
     }
-    found = detections(model, pure_photograph(DETECTED_SIDE))
-    arrays["detections"] = np.concatenate(
-        [found["boxes"], found["scores"][:, None], found["labels"][:, None] - 1], axis=1
-    )
+    arrays |= detections(model, pure_photograph(side))
     if heads.has_mask():
         crops = heads.mask_roi_pool(levels, rois, [(side, side)])
         masks = heads.mask_predictor(heads.mask_head(crops)).permute(0, 2, 3, 1).numpy()
@@ -141,10 +138,16 @@ def two_stages(model, pictures):
 
 
 def detections(model, picture):
-    """Detect on a picture that needs no resizing."""
-    model.transform.min_size, model.transform.max_size = (DETECTED_SIDE,), DETECTED_SIDE
+    """Detect on a picture that needs no resizing: what is found, as (K, 6), and its masks."""
     (found,) = model([torch.from_numpy(picture).permute(2, 0, 1).float() / 255])
-    return {name: value.numpy() for name, value in found.items()}
+    found = {name: value.numpy() for name, value in found.items()}
+    columns = [found["boxes"], found["scores"][:, None], found["labels"][:, None] - 1]
+    arrays = {"detections": np.concatenate(columns, axis=1).astype("float32")}
+    if "masks" in found:
+        masks = found["masks"][:, 0] > 0.5
+        arrays["mask_areas"] = masks.sum((1, 2)).astype("int32")
+        arrays["mask_pixels"] = np.packbits(masks[:, ::MASK_STEP, ::MASK_STEP])
+    return arrays
 
 
 def rows(level, depth):

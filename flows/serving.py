@@ -3,7 +3,8 @@
 A request is a table, a row a picture: `image` holds base64 of an encoded picture (JPEG, PNG, ...),
 or `pixels` nested lists or an array, (H, W, 3) or (H, W), 0..255; the other one is null or left out
 of the whole table. The answer is a list, a dict a picture: `boxes` (K, 4) xyxy in the picture's
-pixels, `scores` (K,), `labels` (K,), `names` (K,).
+pixels, `scores` (K,), `labels` (K,), `names` (K,) and, of a model that draws them, `masks` (K,),
+each the `size` [h, w] and the compressed run lengths `counts` that `pycocotools.mask.decode` takes.
 
     mlflow.pyfunc.load_model("models:/smoke@champion").predict([{"image": base64_text}])
     mlflow models serve -m models:/smoke@champion --env-manager local
@@ -30,13 +31,16 @@ from mlflow.types.schema import (
     Array,
     ColSpec,
     DataType,
+    Object,
     ParamSchema,
     ParamSpec,
+    Property,
     Schema,
 )
 
 ARTIFACT = "keras"  # the name of the .keras file among the model's artifacts
 
+_RUN_LENGTHS = Object([Property("size", Array(DataType.long)), Property("counts", DataType.string)])
 # Rows of pixels are checked here, not by MLflow: its check of each number took 1 s a picture.
 SIGNATURE = ModelSignature(
     inputs=Schema(
@@ -51,6 +55,7 @@ SIGNATURE = ModelSignature(
             ColSpec(Array(DataType.double), "scores"),
             ColSpec(Array(DataType.long), "labels"),
             ColSpec(Array(DataType.string), "names"),
+            ColSpec(Array(_RUN_LENGTHS), "masks", required=False),
         ]
     ),
     params=ParamSchema([ParamSpec("min_score", DataType.double, 0.0)]),
@@ -139,9 +144,12 @@ def _read_pixels(cell) -> np.ndarray:
 
 def _answer(detections) -> dict[str, list]:
     names = detections.class_names
-    return {
+    answer = {
         "boxes": detections.boxes.tolist(),
         "scores": detections.scores.tolist(),
         "labels": detections.labels.tolist(),
         "names": [names[label] for label in detections.labels] if names else [],
     }
+    if detections.run_lengths is not None:
+        answer["masks"] = [row["segmentation"] for row in detections.to_coco(0)]
+    return answer

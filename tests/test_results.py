@@ -38,6 +38,21 @@ def test_arrays_are_read_only_and_the_callers_are_not():
     assert found.boxes.sum() == 0
 
 
+def test_masks_are_held_as_run_lengths():
+    rows, columns = np.mgrid[:500, :800]
+    discs = [(rows - 250) ** 2 + (columns - x) ** 2 < 90**2 for x in range(100, 700, 6)]
+    found = Detections(boxes=np.zeros((100, 4)), scores=[1] * 100, labels=[0] * 100, masks=discs)
+    np.testing.assert_array_equal(found.masks[99], discs[99])
+    assert len(pickle.dumps(found)) < 200_000  # of 40 million pixels
+
+
+def test_other_labels_keep_the_rest():
+    found = two_objects(class_names=("a", "b"), areas=[8, 9], masks=np.ones((2, 3, 4)))
+    other = found.relabelled(np.array([0, 2]), ("b", "c", "d"))
+    assert (other.labels.tolist(), other.class_names) == ([0, 2], ("b", "c", "d"))
+    assert (other.areas.tolist(), other.masks.sum()) == ([8.0, 9.0], 24)
+
+
 def test_length_is_the_number_of_objects():
     assert [len(two_objects()), len(Detections.empty())] == [2, 0]
 
@@ -87,8 +102,10 @@ def test_to_coco_writes_masks_that_decode_to_themselves():
 
 
 def test_results_can_be_pickled():
-    twin = pickle.loads(pickle.dumps(two_objects(class_names=("a", "b"))))
-    np.testing.assert_array_equal(twin.boxes, two_objects().boxes)
+    found = two_objects(class_names=("a", "b"), masks=np.ones((2, 3, 4)))
+    twin = pickle.loads(pickle.dumps(found))
+    np.testing.assert_array_equal(twin.boxes, found.boxes)
+    np.testing.assert_array_equal(twin.masks, found.masks)
     assert twin.class_names == ("a", "b")
 
 
@@ -100,6 +117,7 @@ def test_results_can_be_pickled():
         ({"scores": [1.0]}, r"scores must be \(K,\) with K=2 .*got \(1,\)"),
         ({"labels": [[0], [1]]}, r"labels must be .*got \(2, 1\)"),
         ({"masks": np.zeros((2, 4))}, r"masks must be \(K, h, w\)"),
+        ({"masks": np.zeros((3, 4, 4))}, r"masks must be .* with K=2 .*got \(3, 4, 4\)"),
         ({"crowd": [True]}, r"crowd must be"),
         ({"areas": [1.0, 2.0, 3.0]}, r"areas must be"),
         ({"labels": [0, -1]}, "leave the padding in"),

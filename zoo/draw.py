@@ -121,10 +121,11 @@ def _colour(label: int) -> tuple[int, int, int]:
 
 
 def _tint(picture: np.ndarray, detections: Detections) -> np.ndarray:
-    if detections.masks is None:
+    masks = detections.masks
+    if masks is None:
         return picture
     tinted = picture.copy()
-    for mask, label in zip(detections.masks, detections.labels, strict=True):
+    for mask, label in zip(masks, detections.labels, strict=True):
         tinted[mask] = (0.5 * tinted[mask] + 0.5 * np.array(_colour(label))).astype(np.uint8)
     return tinted
 

@@ -8,9 +8,25 @@ Shape letters: K objects, h and w the original picture's height and width.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+
+from zoo.run_lengths import RunLengths
+
+
+class HeldAsRunLengths:
+    """A field of masks: given and read as (K, h, w) bool, kept as `RunLengths`."""
+
+    def __get__(self, found: Detections | None, owner: type) -> np.ndarray | None:
+        if found is None or found.run_lengths is None:  # of the class, as its default: None
+            return None
+        return found.run_lengths.decode()
+
+    def __set__(self, found: Detections, masks: np.ndarray | RunLengths | None) -> None:
+        if masks is not None and not isinstance(masks, RunLengths):
+            masks = RunLengths.encode(np.asarray(masks, bool))
+        object.__setattr__(found, "run_lengths", masks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +37,8 @@ class Detections:
         boxes: (K, 4) float32 xyxy, pixels of the original picture.
         scores: (K,) float32, 1 for ground truth.
         labels: (K,) int32, 0..C-1.
-        masks: (K, h, w) bool, or None.
+        masks: (K, h, w) bool, `RunLengths`, or None. They are held as `run_lengths`; reading
+            `masks` decodes them anew.
         class_names: one name a class, or () where they are not known.
         crowd: (K,) bool, ground truth that stands for a group of objects, or None.
         areas: (K,) float32 square pixels of the annotated objects, or None: the boxes' areas.
@@ -33,10 +50,11 @@ class Detections:
     boxes: np.ndarray
     scores: np.ndarray
     labels: np.ndarray
-    masks: np.ndarray | None = None
+    masks: HeldAsRunLengths = HeldAsRunLengths()
     class_names: tuple[str, ...] = ()
     crowd: np.ndarray | None = None
     areas: np.ndarray | None = None
+    run_lengths: RunLengths | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         boxes = _frozen(self.boxes, np.float32)
@@ -51,12 +69,11 @@ class Detections:
         for name, dtype in columns.items():
             if getattr(self, name) is not None:
                 column = _frozen(getattr(self, name), dtype)
-                _check_count(name, "(K,)", column, ndim=1, count=len(boxes))
+                _check_count(name, "(K,)", column.shape, ndim=1, count=len(boxes))
                 object.__setattr__(self, name, column)
-        if self.masks is not None:
-            masks = _frozen(self.masks, bool)
+        if self.run_lengths is not None:
+            masks = (len(self.run_lengths), *self.run_lengths.size)
             _check_count("masks", "(K, h, w)", masks, ndim=3, count=len(boxes))
-            object.__setattr__(self, "masks", masks)
         object.__setattr__(self, "boxes", boxes)
         object.__setattr__(self, "class_names", tuple(self.class_names))
         _check_labels(self.labels, self.class_names)
@@ -103,11 +120,15 @@ class Detections:
             boxes=self.boxes[which],
             scores=self.scores[which],
             labels=self.labels[which],
-            masks=None if self.masks is None else self.masks[which],
+            masks=None if self.run_lengths is None else self.run_lengths.take(which),
             class_names=self.class_names,
             crowd=None if self.crowd is None else self.crowd[which],
             areas=None if self.areas is None else self.areas[which],
         )
+
+    def relabelled(self, labels: np.ndarray, class_names: Sequence[str]) -> Detections:
+        """Return the same objects with labels (K,) int and names of other classes."""
+        return replace(self, labels=labels, class_names=tuple(class_names), masks=self.run_lengths)
 
     def name(self, label: int) -> str:
         """Return the class name of a label, or the label itself where names are not known."""
@@ -127,8 +148,8 @@ class Detections:
                 self.labels.tolist(), xywh(self.boxes).tolist(), self.scores.tolist(), strict=True
             )
         ]
-        if self.masks is not None:
-            for row, rle in zip(rows, encode_masks(self.masks), strict=True):
+        if self.run_lengths is not None:
+            for row, rle in zip(rows, self.run_lengths.to_coco(), strict=True):
                 row["segmentation"] = rle | {"counts": rle["counts"].decode("ascii")}
         return rows
 
@@ -139,23 +160,16 @@ def xywh(boxes: np.ndarray) -> np.ndarray:
     return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
 
 
-def encode_masks(masks: np.ndarray) -> list[dict]:
-    """Turn (K, h, w) bool into K run-length codes of pycocotools (`counts` is bytes)."""
-    from pycocotools import mask as mask_utils
-
-    return mask_utils.encode(np.asfortranarray(masks.transpose(1, 2, 0), dtype=np.uint8))
-
-
 def _frozen(values, dtype) -> np.ndarray:
     array = np.array(values, dtype=dtype)  # a copy: freezing the caller's array would surprise
     array.setflags(write=False)
     return array
 
 
-def _check_count(name: str, shape: str, array: np.ndarray, *, ndim: int, count: int) -> None:
-    if array.ndim != ndim or len(array) != count:
+def _check_count(name: str, wanted: str, shape: tuple, *, ndim: int, count: int) -> None:
+    if len(shape) != ndim or shape[0] != count:
         raise ValueError(
-            f"{name} must be {shape} with K={count} as the boxes have it; got {array.shape}."
+            f"{name} must be {wanted} with K={count} as the boxes have it; got {shape}."
         )
 
 

@@ -10,7 +10,7 @@ from tests.shared_data import shared_data
 from zoo.data import load_source
 from zoo.data.coco import open_coco
 from zoo.data.layout import Defect
-from zoo.data.masks import decode_mask
+from zoo.run_lengths import decode_mask
 
 pytestmark = pytest.mark.any_backend
 

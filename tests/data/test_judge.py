@@ -9,9 +9,9 @@ from PIL import Image
 from tests.data.tiny_sets import BOX, HEIGHT, WIDTH, picture
 from zoo.data.judge import JudgedPicture, judge_picture
 from zoo.data.layout import FoundObject, FoundPicture
-from zoo.data.masks import decode_mask
 from zoo.data.picture_facts import PictureError, measure_picture
 from zoo.pictures import read_picture
+from zoo.run_lengths import decode_mask
 
 pytestmark = pytest.mark.any_backend
 

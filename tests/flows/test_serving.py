@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import mlflow
 import numpy as np
@@ -20,11 +21,13 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from PIL import Image
+from pycocotools import mask as coco_mask
 from tracking_server import free_port
 
 import zoo
 from flows import registry
 from flows.promote import Decision
+from flows.serving import DetectionServer
 from flows.tracking_store import experiment_id, open_store
 
 RNG = np.random.default_rng(0)
@@ -127,7 +130,21 @@ def test_the_signature_names_the_columns(model):
     signature = model.metadata.signature
     assert signature.inputs.input_names() == ["image", "pixels"]
     assert not any(column.required for column in signature.inputs)
-    assert signature.outputs.input_names() == ["boxes", "scores", "labels", "names"]
+    assert signature.outputs.input_names() == ["boxes", "scores", "labels", "names", "masks"]
+
+
+@pytest.mark.any_backend
+def test_masks_are_answered_as_run_lengths_that_json_takes():
+    masks = np.zeros((2, 48, 80), bool)
+    masks[0, 10:20, 30:60] = True
+    drawn = zoo.Detections(np.zeros((2, 4)), scores=[0.9, 0.1], labels=[0, 0], masks=masks)
+    server = DetectionServer()
+    server._task = SimpleNamespace(detect=lambda pictures: [drawn])
+    table = pd.DataFrame({"pixels": [PICTURE]})
+    (answer,) = json.loads(json.dumps(server.predict(None, table, {"min_score": 0.5})))
+    (mask,) = answer["masks"]
+    assert mask["size"] == [48, 80]
+    np.testing.assert_array_equal(coco_mask.decode(mask), masks[0])
 
 
 @pytest.fixture(scope="module")

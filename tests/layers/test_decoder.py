@@ -1,5 +1,7 @@
 """Decoder against a NumPy loop over pictures, anchors and classes."""
 
+from collections import Counter
+
 import keras
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ def decode(decoder, *arguments):
     return {name: ops.convert_to_numpy(value) for name, value in found.items()}
 
 
-def reference(logits, deltas, anchors, *, score, iou_limit, pre_nms, most):
+def reference(logits, deltas, anchors, *, score, iou_limit, pre_nms, most, of_class=10**6):
     """One picture, in float64 and by the definition."""
     logits, deltas, anchors = (np.float64(a) for a in (logits, deltas, anchors))
     exponents = np.exp(logits - logits.max(-1, keepdims=True))
@@ -33,8 +35,11 @@ def reference(logits, deltas, anchors, *, score, iou_limit, pre_nms, most):
     half = np.exp(deltas[:, 2:] * 0.2) * (anchors[:, 2:] - anchors[:, :2]) / 2
     boxes = np.clip(np.concatenate([centre - half, centre + half], 1), 0, 1)
     pairs = [(scores[a, c], a, c) for a in range(len(anchors)) for c in range(scores.shape[1])]
-    kept = []
-    for value, a, c in sorted(pairs, key=lambda pair: -pair[0])[:pre_nms]:
+    kept, ranked, seen = [], [], Counter()
+    for value, a, c in sorted(pairs, key=lambda pair: -pair[0]):
+        seen[c] += 1
+        ranked += [(value, a, c)] if seen[c] <= of_class else []
+    for value, a, c in ranked[:pre_nms]:
         rivals = [box for _, box, label in kept if label == c]
         if value >= score and all(iou(box, boxes[a]) <= iou_limit for box in rivals):
             kept.append((value, boxes[a], c))
@@ -47,15 +52,23 @@ def iou(a, b):
 
 
 @pytest.mark.parametrize(
-    ("score", "iou_limit", "pre_nms", "most"),
-    [(0.01, 0.5, 400, 100), (0.3, 0.3, 60, 100), (0.01, 0.7, 400, 5)],
+    ("score", "iou_limit", "pre_nms", "most", "of_class"),
+    [
+        (0.01, 0.5, 400, 100, None),
+        (0.3, 0.3, 60, 100, None),
+        (0.01, 0.7, 400, 5, None),
+        (0.01, 0.5, None, 100, 9),
+        (0.01, 0.5, 20, 100, 9),
+        (0.01, 0.5, None, 100, 60),  # no more than there are anchors
+    ],
 )
-def test_detections_are_those_of_the_definition(score, iou_limit, pre_nms, most):
+def test_detections_are_those_of_the_definition(score, iou_limit, pre_nms, most, of_class):
     logits, deltas, anchors = predictions(seed=1)
-    decoder = Decoder(BoxCoder(), score, iou_limit, pre_nms, most)
+    decoder = Decoder(BoxCoder(), score, iou_limit, pre_nms, most, class_pre_nms=of_class)
     found = decode(decoder, logits, deltas, anchors)
     for row in range(len(logits)):
         limits = {"score": score, "iou_limit": iou_limit, "pre_nms": pre_nms, "most": most}
+        limits |= {} if of_class is None else {"of_class": of_class}
         expected = reference(logits[row], deltas[row], anchors, **limits)
         num = found["num"][row]
         assert num == len(expected)
@@ -113,6 +126,6 @@ def test_wild_predictions_give_finite_boxes_inside_the_picture():
 
 
 def test_it_survives_serialisation():
-    decoder = Decoder(BoxCoder((1, 1, 1, 1)), 0.2, 0.3, 40, 5)
+    decoder = Decoder(BoxCoder((1, 1, 1, 1)), 0.2, 0.3, 40, 5, class_pre_nms=7)
     config = keras.saving.serialize_keras_object(decoder)
     assert keras.saving.deserialize_keras_object(config).get_config() == decoder.get_config()

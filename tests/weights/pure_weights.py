@@ -10,7 +10,13 @@ import numpy as np
 
 FIXTURES = Path(__file__).parent / "fixtures"
 # Layers whose answers are kept small: scores that are all 1 would rank by rounding errors.
-PREDICTORS = ("rpn.head.cls_logits", "cls_score", "bbox_pred")
+PREDICTORS = {
+    "rpn.head.cls_logits": 0.06,
+    "cls_score": 0.06,
+    "bbox_pred": 0.06,
+    "classification_head": 0.01,  # SSD300's pixels are 0..255
+    "regression_head": 0.003,
+}
 
 
 def pure_weight(name, shape):
@@ -26,8 +32,7 @@ def pure_weight(name, shape):
         return rng.uniform(-0.1, 0.1, shape).astype("float32")
     if len(shape) > 1:
         scale = math.sqrt(2.0 / math.prod(shape[1:]))
-        if any(predictor in name for predictor in PREDICTORS):
-            scale *= 0.06
+        scale *= math.prod(factor for layer, factor in PREDICTORS.items() if layer in name)
         return rng.normal(0.0, scale, shape).astype("float32")
     if last == "weight":  # of a batch norm
         return rng.uniform(0.6, 1.0, shape).astype("float32")
@@ -46,9 +51,10 @@ def pure_pictures(count, height, width):
 
 
 def pure_photograph(side):
-    """Return (side, side, 3) uint8, coloured squares."""
+    """Return (side, side, 3) uint8, eight coloured squares a row."""
     colours = np.random.default_rng(7).integers(0, 256, (8, 8, 3)).astype("uint8")
-    return np.kron(colours, np.ones((side // 8, side // 8, 1), "uint8"))
+    square = -(-side // 8)
+    return np.kron(colours, np.ones((square, square, 1), "uint8"))[:side, :side]
 
 
 def pure_rois():

@@ -1,7 +1,6 @@
 """Boxes and perhaps masks, a `Detections` a picture, scored by pycocotools."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -49,9 +48,7 @@ class DetectionAnswers:
 
     def renamed(self, answer, labels, names) -> Detections:
         """Return the answer in other labels: `labels[k]` is what label k is called there."""
-        return replace(
-            answer, labels=np.asarray(labels, np.int32)[answer.labels], class_names=names
-        )
+        return answer.relabelled(np.asarray(labels, np.int32)[answer.labels], names)
 
 
 class DetectionScores:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from zoo.run_lengths import decode_mask, encode_mask
+
 MASK_FRAMING = 1.0  # sizes of the picture that a polygon may leave it by
 
 
@@ -32,18 +34,6 @@ def encode_segmentation(segmentation: Any, size: tuple[int, int]) -> bytes:
     if isinstance(segmentation, list):
         return _from_polygons(segmentation, size)
     raise MaskError(f"expected polygons or an RLE; got {type(segmentation).__name__}.")
-
-
-def decode_mask(counts: bytes, size: tuple[int, int]) -> np.ndarray:
-    """Return the mask (height, width) bool of compressed run lengths; b"" is an empty mask."""
-    if not counts:
-        return np.zeros(size, bool)
-    return coco_mask.decode({"size": list(size), "counts": counts}).astype(bool)
-
-
-def encode_mask(mask: np.ndarray) -> bytes:
-    """Return the compressed run lengths of a mask (height, width) bool."""
-    return coco_mask.encode(np.asfortranarray(mask, np.uint8))["counts"]
 
 
 def upright_mask(counts: bytes, stored: tuple[int, int], orientation: int) -> bytes:

@@ -6,7 +6,7 @@ Shape letters: H, W the network's input, M objects with padding.
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.masks import decode_mask
+from zoo.run_lengths import decode_mask
 
 
 def network_masks(counts: tf.Tensor, size: tf.Tensor, converter) -> tf.Tensor:

@@ -21,8 +21,8 @@ import tensorflow as tf
 
 from zoo.data.inspection import Inspection, inspect_records
 from zoo.data.layout import CocoIds, Defect
-from zoo.data.masks import decode_mask
 from zoo.results import Detections
+from zoo.run_lengths import RunLengths
 
 RECORD_SPEC = {
     "image": tf.TensorSpec((), tf.string),
@@ -121,7 +121,7 @@ class Source:
 
         Args:
             limit: take the first N records only.
-            masks: give the objects' masks too, (K, height, width) bool a picture, where it has any.
+            masks: give the objects' masks too, where a picture has any.
         """
         for record in self.records(split, limit).as_numpy_iterator():
             truth = self._detections(record, masks=masks)
@@ -129,14 +129,14 @@ class Source:
 
     def _detections(self, record: dict, *, masks: bool) -> Detections:
         height, width = int(record["height"]), int(record["width"])
-        dense = masks and any(record["masks"])
+        drawn = masks and any(record["masks"])
         return Detections.ground_truth(
             record["boxes"] * np.array([width, height] * 2, np.float32),
             record["labels"],
             class_names=self.class_names,
             crowd=record["crowd"],
             areas=record["area"] * np.float32(height * width),
-            masks=_dense(record["masks"], (height, width)) if dense else None,
+            masks=RunLengths(tuple(record["masks"]), (height, width)) if drawn else None,
         )
 
     def _read_through(self, split: str) -> Inspection:
@@ -145,8 +145,3 @@ class Source:
     def _check_split(self, split: str) -> None:
         if split not in self.splits:
             raise ValueError(f"{self.name} has the splits {', '.join(self.splits)}; got {split!r}.")
-
-
-def _dense(masks: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(n, height, width) bool of compressed masks; an object without one has none of its pixels."""
-    return np.stack([decode_mask(counts, size) for counts in masks])

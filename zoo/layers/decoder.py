@@ -13,25 +13,34 @@ from zoo.ops import batched_nms, clip_boxes
 class Decoder:
     """Decode, rank and suppress the predictions of an anchor-based detector (SSD, section 2.2).
 
-    Every (anchor, class) pair is a candidate; the best `pre_nms` of them enter suppression, which
-    never crosses classes.
+    Every (anchor, class) pair is a candidate; the best of them enter suppression, which never
+    crosses classes.
 
     Args:
         coder: the `BoxCoder` whose offsets the model predicts.
         score_threshold: candidates that score less take no part.
         iou_threshold: a candidate that overlaps a better one of its class by more is suppressed.
-        pre_nms: P, candidates a picture that enter suppression.
+        pre_nms: P, candidates a picture that enter suppression; None: all.
         max_detections: K, detections a picture at most.
+        class_pre_nms: candidates of one class among them at most; None: P.
     """
 
     def __init__(
-        self, coder, score_threshold=0.01, iou_threshold=0.5, pre_nms=400, max_detections=100
+        self,
+        coder,
+        score_threshold=0.01,
+        iou_threshold=0.5,
+        pre_nms=400,
+        max_detections=100,
+        *,
+        class_pre_nms=None,
     ):
         self.coder = coder
         self.score_threshold = score_threshold
         self.iou_threshold = iou_threshold
         self.pre_nms = pre_nms
         self.max_detections = max_detections
+        self.class_pre_nms = class_pre_nms
 
     def __call__(self, class_logits, box_deltas, anchors):
         """Return padded detections.
@@ -43,12 +52,8 @@ class Decoder:
         Returns: a dict of `boxes` (B, K, 4) xyxy fractions, 0 in padding; `scores` (B, K), 0 in
             padding, falling; `labels` (B, K) int32, -1 in padding; `num` (B,) int32.
         """
-        num_classes = class_logits.shape[-1] - 1
         scores = ops.softmax(ops.cast(class_logits, "float32"), axis=-1)[..., 1:]
-        scores = ops.reshape(scores, (-1, scores.shape[1] * num_classes))
-        scores, candidates = ops.top_k(scores, min(self.pre_nms, scores.shape[1]))
-        anchor_rows = candidates // num_classes
-        labels = ops.cast(candidates % num_classes, "int32")
+        scores, anchor_rows, labels = self._candidates(scores)
         deltas = ops.take_along_axis(
             ops.cast(box_deltas, "float32"), anchor_rows[..., None], axis=1
         )
@@ -62,6 +67,23 @@ class Decoder:
             score_threshold=self.score_threshold,
         )
 
+    def _candidates(self, scores):
+        """Return the scores, anchors and labels (B, P) of the best of (B, A, C) scores."""
+        anchors, num_classes = scores.shape[1:]
+        anchor_rows = None
+        if self.class_pre_nms is not None and self.class_pre_nms < anchors:
+            by_class = ops.transpose(scores, (0, 2, 1))
+            scores, anchor_rows = ops.top_k(by_class, self.class_pre_nms)  # (B, C, class_pre_nms)
+            scores, anchor_rows = (ops.transpose(v, (0, 2, 1)) for v in (scores, anchor_rows))
+        pairs = scores.shape[1] * num_classes
+        count = pairs if self.pre_nms is None else min(self.pre_nms, pairs)
+        scores, places = ops.top_k(ops.reshape(scores, (-1, pairs)), count)
+        labels = ops.cast(places % num_classes, "int32")
+        if anchor_rows is None:
+            return scores, places // num_classes, labels
+        anchor_rows = ops.reshape(anchor_rows, (-1, pairs))
+        return scores, ops.take_along_axis(anchor_rows, places, axis=1), labels
+
     def get_config(self):
         return {
             "coder": keras.saving.serialize_keras_object(self.coder),
@@ -69,6 +91,7 @@ class Decoder:
             "iou_threshold": self.iou_threshold,
             "pre_nms": self.pre_nms,
             "max_detections": self.max_detections,
+            "class_pre_nms": self.class_pre_nms,
         }
 
     @classmethod

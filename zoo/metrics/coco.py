@@ -14,7 +14,7 @@ from pycocotools import mask as mask_utils
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from zoo.results import Detections, encode_masks, xywh
+from zoo.results import Detections, xywh
 
 # In the order of COCOeval.stats.
 COCO_METRICS = (
@@ -120,8 +120,8 @@ def shapes(detections: Detections, kind: str) -> list:
     """Return K boxes [x, y, width, height], or K run-length codes, for `pycocotools.mask`."""
     if kind == "boxes":
         return xywh(detections.boxes).tolist()
-    if detections.masks is not None:
-        return encode_masks(detections.masks)
+    if detections.run_lengths is not None:
+        return detections.run_lengths.to_coco()
     if len(detections):
         raise ValueError(
             'kind="masks" needs masks on every object; got Detections without. '

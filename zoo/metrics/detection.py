@@ -52,7 +52,7 @@ def metrics_of_kinds(
         `mask_ap50`, ..., `mask_ap_per_class`.
     """
     metrics = detection_metrics(ground_truth, predictions)
-    if "masks" in kinds and all(len(t) == 0 or t.masks is not None for t in ground_truth):
+    if "masks" in kinds and all(len(t) == 0 or t.run_lengths is not None for t in ground_truth):
         masks = detection_metrics(ground_truth, predictions, kind="masks")
         metrics |= {f"mask_{name}": value for name, value in masks.items()}
     return metrics
@@ -91,7 +91,8 @@ def class_names(
 
 def _check_mask_sizes(truth: Detections, answer: Detections, index: int) -> None:
     """pycocotools would answer IoU -1 for masks of different sizes, without a word."""
-    sizes = {found.masks.shape[1:] for found in (truth, answer) if found.masks is not None}
+    masks = [found.run_lengths for found in (truth, answer)]
+    sizes = {one.size for one in masks if one is not None}
     if len(sizes) > 1:
         raise ValueError(
             f"masks of picture {index} must have one size; got {sorted(sizes)}. "

@@ -25,6 +25,13 @@ SCALES = (0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05)
 RATIOS = ((1, 2, 1 / 2), *[(1, 2, 1 / 2, 3, 1 / 3)] * 3, *[(1, 2, 1 / 2)] * 2)
 # Liu's code lays the cells of the six levels so many of 300 pixels apart.
 STEPS = (8, 16, 32, 64, 100, 300)
+# Section 2.2 has the threshold and the 200; 400 candidates a class are of Liu's code.
+DECODING = {
+    "iou_threshold": 0.45,
+    "pre_nms": None,
+    "class_pre_nms": 400,
+    "max_detections": 200,
+}
 # VGG in Liu's code takes pixels in 0..255 less ImageNet's mean.
 CAFFE_NORMALIZATION = {"mean": [0.48235, 0.45882, 0.40784], "std": 1 / 255}
 
@@ -75,7 +82,7 @@ def ssd300_vgg16(
             limit_sides=True,
         ),
         label_encoder=LabelEncoder(Matcher(0.5), coder),
-        decoder=Decoder(coder, **{"iou_threshold": 0.45, "max_detections": 200} | decoder),
+        decoder=Decoder(coder, **DECODING | decoder),
         loss=loss if loss is not None else MultiBoxLoss(smooth=True),
         image_converter=ImageConverter(height_width(image_size), mode=resize),
         normalize=Normalize(**pixels, dtype=dtype, name="normalize"),
