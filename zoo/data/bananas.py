@@ -145,7 +145,7 @@ def _paint(builder: Bananas) -> None:
 
 def _without_masks(record: dict) -> dict:
     """A record in the shape that all sources share: its objects have boxes only."""
-    record["masks"] = tf.fill(tf.shape(record["labels"]), b"")
+    record |= {"masks": tf.fill(tf.shape(record["labels"]), b""), "segmentation": b""}
     return {name: record[name] for name in RECORD_SPEC}
 
 
