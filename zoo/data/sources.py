@@ -16,6 +16,7 @@ from zoo.data.coco_segmentation import open_coco_segmentation
 from zoo.data.indexed import open_indexed
 from zoo.data.layout import Layout
 from zoo.data.mask_folders import open_mask_folders
+from zoo.data.shapes import load_shapes
 from zoo.data.source import Source
 from zoo.data.tfds_names import open_tfds
 from zoo.data.voc import open_voc
@@ -52,6 +53,7 @@ def _load_coco(path: str | os.PathLike, **options) -> Source:
 
 SOURCES: dict[str, Callable[..., Source]] = {
     "bananas": _without_defects(load_bananas),
+    "shapes": _without_defects(load_shapes),
     "banana_detection": partial(load_book_set, BananaDetection),
     "hotdog": partial(load_book_set, Hotdog),
     **{name: partial(open_indexed, name, opener) for name, opener in FORMATS.items()},
