@@ -38,7 +38,8 @@ def show_report(report: dict[str, Any]) -> None:
 
 
 def _show_splits(report: dict[str, Any]) -> None:
-    columns = ("pictures", "boxes", "empty_pictures", "crowds", "masks")
+    objects = () if report["segmented"] else ("boxes", "empty_pictures", "crowds", "masks")
+    columns = ("pictures", *objects)
     rows = [
         [split, *(told[column] for column in columns), told["digest"][:12]]
         for split, told in report["splits"].items()
@@ -49,11 +50,29 @@ def _show_splits(report: dict[str, Any]) -> None:
 
 def _show_classes(report: dict[str, Any]) -> None:
     splits = report["splits"]
+    if report["segmented"]:
+        _show_pixels(report["class_names"], splits)
+        return
     rows = [
         [name, *(told["classes"][name]["boxes"] for told in splits.values())]
         for name in report["class_names"]
     ]
     show_table(["class: boxes", *splits], rows)
+
+
+def _show_pixels(class_names: list[str], splits: dict[str, Any]) -> None:
+    """Shares of the pixels that belong to a class, and of all those that belong to none."""
+    columns = []
+    for told in splits.values():
+        counts = [told["classes"][name]["pixels"] for name in class_names]
+        known = sum(counts) or 1
+        void = told["void_pixels"]
+        columns.append(
+            [*(f"{count / known:.2%}" for count in counts), f"{void / (known + void):.2%}"]
+        )
+    names = [*class_names, "(void)"]
+    rows = [[name, *shares] for name, *shares in zip(names, *columns, strict=True)]
+    show_table(["class: pixels", *splits], rows)
 
 
 def _show_boxes(report: dict[str, Any]) -> None:

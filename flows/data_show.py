@@ -45,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
 
         try:
             source, split = data.parse_spec(args.spec, on_defect="skip", progress=Counting())
-            cells = _cells(source, split or source.splits[0], args)
+            draw = _segmented_cells if source.palette else _cells
+            cells = draw(source, split or source.splits[0], args)
         except ValueError as error:
             raise UserError(str(error)) from error
         _write(args.out, contact_sheet(cells, COLUMNS, cell=args.image_size))
@@ -66,6 +67,29 @@ def _cells(source: "Source", split: str, args: argparse.Namespace) -> "list[np.n
             for place, sample in zip(places, changed, strict=True):
                 rows[place].append(_drawn(sample, source))
     return [picture for row in rows for picture in row][: args.count]
+
+
+def _segmented_cells(source: "Source", split: str, args: argparse.Namespace) -> "list[np.ndarray]":
+    """Return windows with their classes painted over them: the middle ones, or as training cuts."""
+    from zoo.colormaps import classes_to_colors
+    from zoo.data import build_segmentation_pipeline
+
+    count = min(source.size(split), args.count)
+    (batch,) = build_segmentation_pipeline(
+        source,
+        split,
+        crop=(args.image_size, args.image_size),
+        batch_size=count,
+        training=bool(args.augment),
+        augment=args.augment,
+        seed=args.seed,
+        limit=count,
+    ).as_numpy_iterator()
+    images, targets = batch
+    return [
+        pixels // 2 + classes_to_colors(classes, source.palette) // 2
+        for pixels, classes in zip(images, targets["segmentation"], strict=True)
+    ]
 
 
 def _stream(source: "Source", split: str, args: argparse.Namespace, limit: int):

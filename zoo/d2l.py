@@ -1,14 +1,17 @@
-"""The functions of Dive into Deep Learning, sections 13.3 to 13.7, under their own names.
+"""The functions of Dive into Deep Learning, sections 13.3 to 13.7 and 13.9, under their own names.
 
 They take the book's arguments and return the book's shapes and values, on the running backend, so
 that a reader can hold a cell of the book against them. That includes what the book does with odd
 input; each such place says "As the book" and names the function of `zoo.ops` that is right. New
 code should use `zoo.ops`. Shapes: B pictures, A anchors, M boxes, C classes; boxes are (A, 4) xyxy.
-Reference: Zhang, Lipton, Li, Smola: Dive into Deep Learning, sections 13.3 and 13.4 (PyTorch).
+Reference: Zhang, Lipton, Li, Smola: Dive into Deep Learning, 13.3, 13.4 and 13.9 (PyTorch).
 """
 
+import keras
+import numpy as np
 from keras import ops
 
+from zoo.colormaps import voc_colormap
 from zoo.ops.anchors import prior_boxes
 from zoo.ops.boxes import convert_boxes, to_float32_boxes
 from zoo.ops.suppression import greedy_suppression, intersection_and_union
@@ -24,6 +27,9 @@ __all__ = [
     "nms",
     "offset_boxes",
     "offset_inverse",
+    "voc_colormap2label",
+    "voc_label_indices",
+    "voc_rand_crop",
 ]
 
 
@@ -188,6 +194,55 @@ def multibox_detection(
     classes = ops.where(survives & ~below, rows[..., 0], -1.0)
     scores = ops.where(below, 1 - scores, scores)
     return ops.concatenate([classes[..., None], scores[..., None], rows[..., 2:]], axis=-1)
+
+
+def voc_colormap2label():
+    """Map the codes of the colours, (red * 256 + green) * 256 + blue, to VOC's classes.
+
+    As the book: every other colour, VOC's void among them, is background
+    (`zoo.colormaps.colors_to_classes` tells them apart).
+
+    Returns: (256 ** 3,) int32.
+    """
+    table = np.zeros(256**3, np.int32)
+    for label, (red, green, blue) in enumerate(voc_colormap()):
+        table[(red * 256 + green) * 256 + blue] = label
+    return ops.convert_to_tensor(table)
+
+
+def voc_label_indices(colormap, colormap2label):
+    """Look up the class of every pixel of a coloured mask.
+
+    Args:
+        colormap: (3, height, width) RGB 0..255, as the book has it.
+        colormap2label: what `voc_colormap2label` returns.
+    Returns: (height, width) int32.
+    """
+    red, green, blue = ops.unstack(ops.cast(colormap, "int32"), axis=0)
+    return ops.take(colormap2label, (red * 256 + green) * 256 + blue)
+
+
+def voc_rand_crop(feature, label, height, width):
+    """Cut the same random window out of a picture and its mask.
+
+    Runs eagerly only; the window follows `keras.utils.set_random_seed`.
+    As the book: a picture smaller than the window is refused (`zoo.data`'s pipeline pads it).
+
+    Args:
+        feature, label: (channels, rows, columns).
+        height, width: of the window.
+    Returns: both, (channels, height, width).
+    """
+    rows, columns = feature.shape[-2:]
+    if rows < height or columns < width:
+        raise ValueError(
+            f"the crop must fit into the picture; got {height}x{width} of {rows}x{columns}. "
+            "Leave such pictures out, as the book does?"
+        )
+    top = int(keras.random.randint((), 0, rows - height + 1))
+    left = int(keras.random.randint((), 0, columns - width + 1))
+    window = (..., slice(top, top + height), slice(left, left + width))
+    return feature[window], label[window]
 
 
 def _assign(iou, iou_threshold):

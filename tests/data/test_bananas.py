@@ -13,7 +13,7 @@ from tensorflow_datasets.core.utils import gcs_utils
 
 from zoo.data import load_source
 from zoo.data.banana_scenes import paint_scene
-from zoo.data.bananas import cache_folder
+from zoo.data.cache import cache_folder
 from zoo.pictures import read_picture
 
 pytestmark = pytest.mark.any_backend

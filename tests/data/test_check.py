@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from flows import cli, worker
+from flows.data_report import show_report
+from tests.data.mask_sets import class_map, write_voc_masks
 from tests.data.tiny_sets import coco_row, picture, voc_object, write_coco_set, write_voc
 from tests.shared_data import shared_data
 from zoo.data import check_source, load_source
@@ -158,3 +160,17 @@ def test_wrong_spec_is_the_users_mistake(spec, message, tmp_path, monkeypatch, c
     code, report, lines = report_of(spec, tmp_path, monkeypatch, capsys)
     assert (code, report) == (2, None)
     assert re.search(message, lines[-1]["mistake"])
+
+
+def test_segmented_pictures_are_counted_by_pixels(tmp_path, capsys):
+    report = check(write_voc_masks(tmp_path / "set", listed="good\n"), tmp_path)
+    told = report["splits"]["train"]
+    counts = np.bincount(class_map().ravel(), minlength=256)
+    assert report["segmented"]
+    assert told["classes"]["aeroplane"] == {"pixels": counts[1], "pictures": 1}
+    assert told["classes"]["sofa"] == {"pixels": 0, "pictures": 0}
+    assert told["void_pixels"] == counts[255]
+    show_report(report)
+    shown = capsys.readouterr().out
+    assert f"{counts[1] / (32 * 48 - counts[255]):.2%}" in shown
+    assert re.search(r"\(void\).*6\.25%", shown)

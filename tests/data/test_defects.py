@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.data.defect_cases import CASES
+from tests.data.defect_cases_of_masks import MASK_CASES
 from tests.data.defect_cases_of_text import TEXT_CASES
 from tests.data.tiny_sets import coco_row, voc_object, write_coco_set, write_voc
 from zoo.data import load_source
@@ -15,7 +16,8 @@ from zoo.data.defects import KINDS, is_left_out
 
 pytestmark = pytest.mark.any_backend
 
-ALL_CASES = [*CASES, *TEXT_CASES]
+ALL_CASES = [*CASES, *TEXT_CASES, *MASK_CASES]
+OBJECTS = {"voc": 2, "voc_segmentation": 0, "mask_folders": 0}  # of a good picture; else 1
 
 
 def load(written, folder, on_defect="skip"):
@@ -40,7 +42,7 @@ def test_defect_is_told_and_costs_no_more_than_it_must(case, tmp_path):
     assert str(defect).isprintable()
     found = boxes_of(source, split)
     (good,) = [count for image_id, count in found.items() if image_id.endswith("good")]
-    assert good == (2 if written[0] == "voc" else 1)
+    assert good == OBJECTS.get(written[0], 1)
     if case.id:
         effect = KINDS[case.kind].effect
         assert (case.id in found) == (effect != "picture")

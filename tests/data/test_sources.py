@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tests.data.tiny_sets import voc_object, write_voc
 from zoo.data import list_sources, load_source, parse_spec
+from zoo.data.inspection import inspect_records
 from zoo.data.source import RECORD_SPEC, Source
 
 pytestmark = pytest.mark.any_backend
@@ -29,6 +30,7 @@ def record(image_id="a", boxes=((0.0, 0.25, 0.5, 1.0),), labels=(1,), crowd=(Fal
         "height": np.int32(100),
         "width": np.int32(200),
         "masks": np.full(len(boxes), b"", object),
+        "segmentation": b"",
     }
 
 
@@ -71,6 +73,12 @@ def test_limit_takes_the_first_records(bananas):
     assert [r["image_id"] for r in bananas.records("train", 3).as_numpy_iterator()] == ids[:3]
     with pytest.raises(ValueError, match="limit must be a number of records >= 1; got 0"):
         bananas.records("train", 0)
+
+
+def test_digest_of_objects_is_what_it_was_before_records_had_class_maps():
+    old = record()
+    del old["segmentation"]
+    assert inspect_records([old]).digest == in_memory([record()]).digest("val")
 
 
 def test_ground_truth_is_in_pixels_of_the_picture():

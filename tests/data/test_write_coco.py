@@ -3,6 +3,7 @@
 import pytest
 from pycocotools.coco import COCO
 
+from tests.data.mask_sets import write_mask_folders
 from tests.data.test_judge import marked
 from tests.data.test_sources import in_memory, record
 from tests.data.tiny_sets import (
@@ -95,3 +96,10 @@ def test_stopped_writer_leaves_no_annotation_file(tmp_path):
     with pytest.raises(ValueError, match="no name for a file"):
         write_coco(broken, tmp_path / "copy")
     assert list((tmp_path / "copy/annotations").glob("*.json")) == []
+
+
+def test_segmented_pictures_are_refused(tmp_path):
+    form, path = write_mask_folders(tmp_path / "set")
+    source = load_source(form, path=path, data_dir=str(tmp_path / "cache"))
+    with pytest.raises(ValueError, match="has no objects, which COCO's layout is for"):
+        write_coco(source, tmp_path / "coco")

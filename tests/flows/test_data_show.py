@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from flows import worker
+from tests.data.mask_sets import write_mask_folders
 
 pytestmark = pytest.mark.any_backend
 
@@ -139,3 +140,20 @@ def test_mistake_in_a_policy_needs_no_worker(tmp_path, capsys):
     line = " ".join(capsys.readouterr().err.split())
     assert line.startswith("error: --augment: 0: name must be one of light, ssd, strong")
     assert line.endswith("did you mean ssd?")
+
+
+@pytest.mark.parametrize("augment", [[], ["flip"]])
+def test_classes_of_segmented_pictures_are_painted_over_them(augment, tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_DATA_DIR", str(tmp_path / "prepared"))
+    _, folder = write_mask_folders(tmp_path / "set")
+    arguments = [
+        f"--augment={json.dumps(augment)}",
+        "--image-size=64",
+        f"--out={tmp_path / 'a.png'}",
+    ]
+    assert worker.main(["show", *arguments, f"mask_folders:{folder}"]) == 0
+    sheet = cells(np.asarray(Image.open(tmp_path / "a.png")))
+    assert sheet.shape[:2] == (1, 2)
+    car = sheet[0, 0].astype(int) - np.array([100, 0, 0])  # half of its colour
+    over_dark = (np.abs(car - 20) < 8).all(axis=-1)  # the left half of the picture is of grey 40
+    assert over_dark.sum() > 100

@@ -1,8 +1,10 @@
 """Data sets and the tf.data pipeline that feeds them to a model on every backend."""
 
 from zoo.data.check import check_source
-from zoo.data.pipeline import build_pipeline, steps_per_epoch
+from zoo.data.epochs import steps_per_epoch
+from zoo.data.pipeline import build_pipeline
 from zoo.data.proposals import find_proposals
+from zoo.data.segmentation_pipeline import build_segmentation_pipeline
 from zoo.data.source import Source
 from zoo.data.sources import list_sources, load_source, parse_spec
 from zoo.data.write_coco import write_coco
@@ -10,6 +12,7 @@ from zoo.data.write_coco import write_coco
 __all__ = [
     "Source",
     "build_pipeline",
+    "build_segmentation_pipeline",
     "check_source",
     "find_proposals",
     "list_sources",

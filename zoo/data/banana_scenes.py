@@ -5,7 +5,6 @@ some pictures something in front of it (a fruit, or a cut-out of the same photog
 Everything follows from (seed, split, index) alone.
 """
 
-import io
 import math
 from dataclasses import dataclass
 
@@ -15,10 +14,9 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from zoo.data.banana_kinds import draw_banana, draw_other_fruit
 from zoo.data.fruit import Drawing, Light
-from zoo.data.photographs import PHOTOGRAPHS, read_photograph
+from zoo.data.photographs import PHOTOGRAPHS, crop_photograph, develop
 
 SIZE = 256  # pixels, both sides
-JPEG_QUALITY = 93
 LENGTHS = (0.18, 0.39)  # longer side of the banana's box before anything hides it, of the picture's
 MOST_OTHERS = 1  # fruit behind the banana
 OCCLUDED = 0.2  # share of the pictures in which hiding a part of the banana is tried
@@ -44,7 +42,7 @@ def paint_scene(seed: int, split: str, index: int) -> Scene:
     parts, and neither is a mere crumb.
     """
     rng = np.random.default_rng([seed, tuple(PHOTOGRAPHS).index(split), index])
-    photograph = _photograph(rng, split)
+    photograph = crop_photograph(rng, split, SIZE)
     canvas, light = photograph.copy(), _light(rng)
     for _ in range(rng.integers(0, MOST_OTHERS + 1)):
         other = draw_other_fruit(light, rng, SIZE)
@@ -56,34 +54,7 @@ def paint_scene(seed: int, split: str, index: int) -> Scene:
     seen = whole
     if rng.random() < OCCLUDED:
         seen = _occlude(canvas, photograph, whole, light, rng)
-    return Scene(_develop(canvas, rng), _tight_box(seen), float(seen.sum() / whole.sum()))
-
-
-def encode_scene(scene: Scene) -> bytes:
-    """The picture as JPEG with full colour resolution, which all decoders read alike."""
-    buffer = io.BytesIO()
-    Image.fromarray(scene.pixels).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
-    return buffer.getvalue()
-
-
-def _photograph(rng: np.random.Generator, split: str) -> np.ndarray:
-    """A random crop of a random photograph, (SIZE, SIZE, 3) float32."""
-    names = PHOTOGRAPHS[split]
-    photograph = read_photograph(names[rng.integers(len(names))])
-    height, width = photograph.pixels.shape[:2]
-    side = int(rng.uniform(0.4, 1.0) * min(height, width))
-    left, top = rng.integers(0, width - side + 1), rng.integers(0, height - side + 1)
-    crop = Image.fromarray(photograph.pixels[top : top + side, left : left + side])
-    pixels = np.asarray(crop.resize((SIZE, SIZE), Image.Resampling.BICUBIC), np.float32)
-    if rng.random() < 0.5:
-        pixels = pixels[:, ::-1]
-    return _tinted(pixels, rng) if photograph.grey else pixels.copy()
-
-
-def _tinted(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Grey -> a ramp from a dark to a light colour, at most moderately saturated."""
-    dark, light = rng.uniform(0, 60, 3), rng.uniform(150, 255, 3)
-    return dark.astype(np.float32) + pixels * ((light - dark) / 255.0).astype(np.float32)
+    return Scene(develop(canvas, rng), _tight_box(seen), float(seen.sum() / whole.sum()))
 
 
 def _light(rng: np.random.Generator) -> Light:
@@ -177,15 +148,6 @@ def _cut_out(photograph: np.ndarray, rng: np.random.Generator) -> Drawing:
 
 
 COMPASS = [(1, 0), (0.7, 0.7), (0, 1), (-0.7, 0.7), (-1, 0), (-0.7, -0.7), (0, -1), (0.7, -0.7)]
-
-
-def _develop(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Exposure, colour of the light, contrast, grain: float -> uint8."""
-    gain = rng.uniform(0.65, 1.2) * rng.uniform(0.9, 1.1, 3)
-    contrast, grain = rng.uniform(0.85, 1.15), rng.uniform(0.0, 5.0)
-    noise = rng.integers(-128, 128, (SIZE, SIZE, 1), dtype=np.int8).astype(np.float32)
-    pixels = canvas * (gain * contrast).astype(np.float32) + noise * np.float32(grain / 128)
-    return np.clip(pixels + np.float32(118.0 * (1.0 - contrast)), 0, 255).astype(np.uint8)
 
 
 def _tight_box(mask: np.ndarray) -> tuple[int, int, int, int]:

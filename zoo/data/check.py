@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from zoo.colormaps import VOID
+from zoo.data.class_maps import decode_class_map
 from zoo.data.indexed import describe_effect
 from zoo.data.source import Source
 from zoo.data.statistics import Spread
@@ -34,7 +36,8 @@ def check_source(
         splits: which to look at; default: all but `trainval` where there are train and val.
         progress: called with what is under way, and how many pictures of it so far.
     Returns: plain data: `data`, `class_names`, `splits` (name -> counts, `classes`, box
-        statistics, `defects` by kind), `duplicates` (equal files), `defects` (every one).
+        statistics, `defects` by kind), `duplicates` (equal files), `defects` (every one). Where
+        the pictures are `segmented`, `classes` has pixels in the place of boxes.
     """
     splits = list(splits or _without_unions(source.splits))
     repeats, told = _Repeats(), {}
@@ -42,12 +45,13 @@ def check_source(
         if source.size(split):
             told[split] = _look_at(source, split, repeats, progress)
         else:
-            told[split] = _Split(source.class_names).summary()
+            told[split] = _counts(source).summary()
         told[split]["digest"] = source.digest(split)
         told[split]["defects"] = dict(source.skipped(split))
     return {
         "data": source.name,
         "class_names": list(source.class_names),
+        "segmented": bool(source.palette),
         "splits": told,
         "duplicates": repeats.summary(splits),
         "defects": [
@@ -63,12 +67,16 @@ def _without_unions(splits: Sequence[str]) -> list[str]:
 
 
 def _look_at(source: Source, split: str, repeats: "_Repeats", progress) -> dict[str, Any]:
-    counts = _Split(source.class_names)
+    counts = _counts(source)
     for number, record in enumerate(source.records(split).as_numpy_iterator(), 1):
         counts.add(record)
         repeats.add(split, record["image_id"].decode(), record["image"])
         progress(f"looking at {split}", number)
     return counts.summary()
+
+
+def _counts(source: Source) -> "_Split":
+    return (_SegmentedSplit if source.palette else _Split)(source.class_names)
 
 
 class _Split:
@@ -116,6 +124,27 @@ class _Split:
             "picture_height": self.height.summary(),
             "picture_width": self.width.summary(),
         }
+
+
+class _SegmentedSplit(_Split):
+    """What is counted of a split whose records have the class of every pixel."""
+
+    def __init__(self, class_names: tuple[str, ...]):
+        super().__init__(class_names)
+        self.pixels = np.zeros(256, np.int64)  # by class; the last are void
+
+    def add(self, record: dict) -> None:
+        super().add(record)
+        counts = np.bincount(decode_class_map(record["segmentation"]).ravel(), minlength=256)
+        self.pixels += counts
+        self.pictures_of.update(np.flatnonzero(counts).tolist())
+
+    def summary(self) -> dict[str, Any]:
+        classes = {
+            name: {"pixels": int(self.pixels[label]), "pictures": self.pictures_of[label]}
+            for label, name in enumerate(self.class_names)
+        }
+        return super().summary() | {"classes": classes, "void_pixels": int(self.pixels[VOID])}
 
 
 class _Repeats:

@@ -51,6 +51,8 @@ KINDS: Mapping[str, Kind] = {
     "box_outside": Kind("box", "a box wholly outside the picture"),
     "box_partly_outside": Kind("told", "a box that leaves the picture; it is clipped"),
     "bad_mask": Kind("told", "polygons or RLE that make no mask; the box is kept without"),
+    "unknown_color": Kind("picture", "a mask has a colour that is no class's"),
+    "unknown_index": Kind("picture", "a mask has an index that is no class's"),
     "bad_area": Kind("told", "an area that is no positive number; the box's is taken"),
 }
 

@@ -43,6 +43,7 @@ _FEATURES = {
     "height": tf.io.FixedLenFeature((), tf.int64),
     "width": tf.io.FixedLenFeature((), tf.int64),
     "masks": tf.io.FixedLenSequenceFeature((), tf.string, allow_missing=True),
+    "segmentation": tf.io.FixedLenFeature((), tf.string),
 }
 
 logger = logging.getLogger(__name__)
@@ -185,6 +186,7 @@ def _serialize(picture: JudgedPicture, tally: Tally) -> bytes:
         "height": np.int32(picture.size[0]),
         "width": np.int32(picture.size[1]),
         "masks": np.array([thing.mask for thing in objects], object),
+        "segmentation": picture.segmentation,
     }
     tally.add(record)
     by_path = isinstance(found.image, Path)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from zoo.colormaps import Color
 from zoo.data.cache import cache_folder, lock_folder, state_of
 from zoo.data.defects import KINDS, is_left_out
 from zoo.data.index import Progress, SplitIndex
@@ -28,7 +29,7 @@ from zoo.data.layout import Defect, FoundPicture, Layout, printable, shown
 from zoo.data.picture_handles import fetch_picture
 from zoo.data.source import Source
 
-READER_VERSION = 1  # raise it with every change of what readers, judge or index make of the files
+READER_VERSION = 2  # raise it with every change of what readers, judge or index make of the files
 ON_DEFECT = ("stop", "skip")
 _SHOWN = 3  # defects in an error; `zoo data check` lists them all
 _WEEK = 7 * 24 * 3600.0  # seconds that an index outlives the state of its files
@@ -86,6 +87,7 @@ def open_indexed(
         fetch=fetch_picture,
         inspect_split=inspect,
         read_defects=defects,
+        palette=files.header.palette,
     )
 
 
@@ -128,6 +130,7 @@ class _Header:
     state: str
     class_names: tuple[str, ...]
     splits: tuple[str, ...]
+    palette: tuple[Color, ...]
 
 
 class _Indexes:
@@ -156,7 +159,8 @@ class _Indexes:
             told = json.loads(file.read_text(encoding="utf-8"))
             state = state_of([Path(os.fsdecode(bytes.fromhex(root))) for root in told["roots"]])
             if state == told["state"]:
-                return _Header(state, tuple(told["class_names"]), tuple(told["splits"]))
+                names = (tuple(told[name]) for name in ("class_names", "splits"))
+                return _Header(state, *names, tuple(map(tuple, told["palette"])))
         except (OSError, ValueError, KeyError):
             pass
         return self._make_header(file)
@@ -178,11 +182,13 @@ class _Indexes:
     def _make_header(self, file: Path) -> _Header:
         path = Path(self.path).absolute()
         roots = [path, *self.layout.roots]
-        header = _Header(state_of(roots), self.layout.class_names, self.layout.splits)
+        layout = self.layout
+        header = _Header(state_of(roots), layout.class_names, layout.splits, layout.palette)
         told = {
             "state": header.state,
             "class_names": header.class_names,
             "splits": header.splits,
+            "palette": header.palette,
             "roots": [os.fsencode(root.absolute()).hex() for root in roots],
         }
         with lock_folder(self.folder, "lock"):

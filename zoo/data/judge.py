@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.data.class_maps import encode_class_map, map_of_objects
 from zoo.data.layout import Defect, FoundObject, FoundPicture, printable, shown
+from zoo.data.mask_files import read_mask
 from zoo.data.masks import MaskError, encode_segmentation, upright_mask
 from zoo.data.picture_facts import (
     PictureError,
@@ -43,6 +45,7 @@ class JudgedPicture:
     Attributes:
         encoded: its bytes.
         size: (height, width), upright.
+        segmentation: the class of every pixel, a PNG; b"" where objects were found instead.
     """
 
     found: FoundPicture
@@ -50,6 +53,7 @@ class JudgedPicture:
     size: tuple[int, int]
     objects: tuple[JudgedObject, ...]
     defects: tuple[Defect, ...]
+    segmentation: bytes = b""
 
 
 def judge_picture(
@@ -71,7 +75,20 @@ def judge_picture(
     except PictureError as flaw:
         return (*told, _picture_defect(found, flaw))
     objects, defects = judge_objects(found, facts, frame, label_of)
-    return JudgedPicture(found, encoded, facts.upright, objects, (*told, *defects))
+    defects = (*told, *defects)
+    if found.segmentation is None:
+        return JudgedPicture(found, encoded, facts.upright, objects, defects)
+    try:
+        classes = _class_map(found.segmentation, objects, facts)
+    except PictureError as flaw:
+        return (*defects, Defect(flaw.kind, str(found.segmentation.path), None, flaw.message))
+    return JudgedPicture(found, encoded, facts.upright, (), defects, encode_class_map(classes))
+
+
+def _class_map(segmentation, objects, facts: PictureFacts) -> np.ndarray:
+    if segmentation != "objects":
+        return read_mask(segmentation, facts)
+    return map_of_objects(facts.upright, objects)
 
 
 def judge_objects(

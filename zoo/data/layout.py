@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from zoo.colormaps import Color
+
 PICTURE_SUFFIXES = frozenset(
     (
         ".jpg",
@@ -79,6 +81,29 @@ class FoundObject:
 
 
 @dataclass(frozen=True)
+class MaskCode:
+    """How the masks of a data set tell the class of a pixel.
+
+    Attributes:
+        count: C; an index is one of 0..C-1, or 255 for void.
+        colors: one a class; () where masks hold indices only.
+        void: colours of pixels that belong to no class.
+    """
+
+    count: int
+    colors: tuple[Color, ...] = ()
+    void: tuple[Color, ...] = ()
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """The file that has the class of every pixel of a picture."""
+
+    path: Path
+    code: MaskCode
+
+
+@dataclass(frozen=True)
 class FoundPicture:
     """A picture as its data set describes it.
 
@@ -90,6 +115,8 @@ class FoundPicture:
         line: where the picture is named in `file`.
         size: (height, width) that the annotation claims, or None.
         unit: of the boxes: pixels of the picture, or fractions 0..1 of it.
+        segmentation: where the class of every pixel comes from: a mask, or the objects, whose
+            labels they then are, on a background of class 0. The record has no objects then.
     """
 
     image: Path | bytes
@@ -99,6 +126,7 @@ class FoundPicture:
     line: int | None = None
     size: tuple[int, int] | None = None
     unit: Literal["pixels", "fractions"] = "pixels"
+    segmentation: MaskFile | Literal["objects"] | None = None
 
 
 @dataclass(frozen=True)
@@ -106,12 +134,14 @@ class Layout:
     """A data set in some format, opened but not read.
 
     Attributes:
-        name: of the format: voc, coco, yolo, csv, folder, tfds.
+        name: of the format: voc, coco, yolo, …
         class_names: in the order of the labels.
         splits: names of the splits.
         pictures: split -> its pictures in a fixed order, with defects where they are met.
         roots: files and folders that hold all of it; the cache is rebuilt when one changes. Empty:
             the path that was opened.
+        palette: colours to paint the classes of segmented pictures in, one a class; (): they have
+            objects.
     """
 
     name: str
@@ -119,6 +149,7 @@ class Layout:
     splits: tuple[str, ...]
     pictures: Callable[[str], Iterator[FoundPicture | Defect]]
     roots: tuple[Path, ...] = ()
+    palette: tuple[Color, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,17 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.augment import Step
+from zoo.data.augment.policies import BLIND_TO_BOXES
 from zoo.data.proposals import Proposals
-
-# Steps that keep each row in its place, and do not choose by what the boxes are.
-ALLOWED = ("flip", "vertical_flip", "photometric", "expand", "random_resized_crop")
 
 
 def check_steps(steps: Sequence[Step]) -> None:
     """Raise ValueError for a step that proposals cannot follow."""
     for step in steps:
-        if step.name not in ALLOWED:
+        if step.name not in BLIND_TO_BOXES:
             raise ValueError(
-                f"augment must name some of {', '.join(ALLOWED)} where proposals move with the "
-                f"pictures; got {step.name}."
+                f"augment must name some of {', '.join(BLIND_TO_BOXES)} where proposals move "
+                f"with the pictures; got {step.name}."
             )
 
 

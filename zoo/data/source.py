@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
+from zoo.colormaps import Color
+from zoo.data.class_maps import decode_class_map
 from zoo.data.inspection import Inspection, inspect_records
 from zoo.data.layout import CocoIds, Defect
 from zoo.results import Detections
@@ -34,6 +36,7 @@ RECORD_SPEC = {
     "height": tf.TensorSpec((), tf.int32),
     "width": tf.TensorSpec((), tf.int32),
     "masks": tf.TensorSpec((None,), tf.string),
+    "segmentation": tf.TensorSpec((), tf.string),
 }
 
 
@@ -53,6 +56,8 @@ class Source:
         inspect_split: tells what a split holds without reading its pictures, where that is known.
         read_defects: split -> every defect of it.
         coco_ids: split -> the ids of its COCO file; None: it has no such file.
+        palette: colours to paint the classes in, one a class, where the records are segmented
+            pictures; (): they have objects.
     """
 
     name: str
@@ -64,6 +69,7 @@ class Source:
     inspect_split: Callable[[str], Inspection] | None = None
     read_defects: Callable[[str], Iterator[Defect]] | None = None
     coco_ids: Callable[[str], CocoIds] | None = None
+    palette: tuple[Color, ...] = ()
     _inspections: dict[str, Inspection] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -126,6 +132,31 @@ class Source:
         for record in self.records(split, limit).as_numpy_iterator():
             truth = self._detections(record, masks=masks)
             yield record["image_id"].decode(), record["image"], truth
+
+    def semantic_truth(
+        self, split: str, limit: int | None = None
+    ) -> Iterator[tuple[str, bytes, np.ndarray]]:
+        """The split as (image_id, encoded picture, class map), in stored order.
+
+        A class map is (height, width) uint8, the class of every pixel of the upright picture,
+        0..C-1 or 255 where it has none. One picture is in memory at a time.
+
+        Args:
+            limit: take the first N records only.
+        Raises: ValueError: the data set has objects instead.
+        """
+        self.check_segmented()
+        for record in self.records(split, limit).as_numpy_iterator():
+            classes = decode_class_map(record["segmentation"])
+            yield record["image_id"].decode(), record["image"], classes
+
+    def check_segmented(self) -> None:
+        """Raise ValueError unless the records tell the class of every pixel."""
+        if not self.palette:
+            raise ValueError(
+                f"{self.name} has objects, not the class of every pixel. Data for segmentation "
+                "are voc_segmentation, mask_folders, coco_segmentation and shapes."
+            )
 
     def _detections(self, record: dict, *, masks: bool) -> Detections:
         height, width = int(record["height"]), int(record["width"])

@@ -12,26 +12,37 @@ from zoo.data.book_csv import open_csv
 from zoo.data.book_sets import BananaDetection, Hotdog, load_book_set
 from zoo.data.class_folders import open_folder
 from zoo.data.coco import open_coco, read_coco_ids
+from zoo.data.coco_segmentation import open_coco_segmentation
 from zoo.data.indexed import open_indexed
 from zoo.data.layout import Layout
+from zoo.data.mask_folders import open_mask_folders
+from zoo.data.shapes import load_shapes
 from zoo.data.source import Source
 from zoo.data.tfds_names import open_tfds
 from zoo.data.voc import open_voc
+from zoo.data.voc_segmentation import open_voc_segmentation
 from zoo.data.yolo import open_yolo
 
 FORMATS: Mapping[str, Callable[..., Layout]] = {
     "coco": open_coco,
+    "coco_segmentation": open_coco_segmentation,
     "csv": open_csv,
     "folder": open_folder,
+    "mask_folders": open_mask_folders,
     "tfds": open_tfds,
     "voc": open_voc,
+    "voc_segmentation": open_voc_segmentation,
     "yolo": open_yolo,
 }
 
 
-def _load_painted(*, on_defect: str, progress, **options) -> Source:
-    """Our own pictures, which have no defects."""
-    return load_bananas(**options)
+def _without_defects(load: Callable[..., Source]) -> Callable[..., Source]:
+    """The loader of our own pictures, which have none."""
+
+    def loader(*, on_defect: str, progress, **options) -> Source:
+        return load(**options)
+
+    return loader
 
 
 def _load_coco(path: str | os.PathLike, **options) -> Source:
@@ -41,7 +52,8 @@ def _load_coco(path: str | os.PathLike, **options) -> Source:
 
 
 SOURCES: dict[str, Callable[..., Source]] = {
-    "bananas": _load_painted,
+    "bananas": _without_defects(load_bananas),
+    "shapes": _without_defects(load_shapes),
     "banana_detection": partial(load_book_set, BananaDetection),
     "hotdog": partial(load_book_set, Hotdog),
     **{name: partial(open_indexed, name, opener) for name, opener in FORMATS.items()},
@@ -69,8 +81,8 @@ def load_source(
         path: of a format's data set; for tfds its name, such as voc/2007.
         on_defect: what to do where a format's data set has defects: `stop`, or `skip` and count.
         progress: called with what is read, and how many pictures of it so far.
-        **options: the source's own; bananas: seed, train_size, val_size, data_dir; voc:
-            class_names.
+        **options: the source's own; bananas and shapes: seed, train_size, val_size, data_dir;
+            voc: class_names; mask_folders and voc_segmentation: palette.
     Raises: ValueError: there is no such source, or the path does not fit it.
     """
     _check_name(name)

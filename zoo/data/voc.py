@@ -9,7 +9,7 @@ from zero, and no file says which.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from zoo.data.annotation_files import check_folder, read_annotation, text_lines
@@ -54,7 +54,8 @@ class _Files:
 
     def __init__(self, path: Path):
         self.path = path
-        self.splits = _lists(path / "ImageSets" / "Main") or {EVERYTHING: None}
+        lists: Mapping[str, Path | None] = find_lists(path / "ImageSets" / "Main")
+        self.splits = lists or {EVERYTHING: None}
 
     def pictures(self, split: str) -> Iterator[FoundPicture | Defect]:
         for name, file, line in self._entries(split):
@@ -81,12 +82,11 @@ class _Files:
                 if file.endswith(".xml"):
                     yield os.path.relpath(file, folder)[:-4], Path(file), None
             return
-        for line, text in text_lines(listed):
-            if text.strip():
-                yield text.split()[0] if _has_flag(text) else text.strip(), listed, line
+        for line, name in listed_names(listed):
+            yield name, listed, line
 
     def _picture(self, name: str, file: Path, line: int | None):
-        annotation, picture = self._annotation(name), self._find_picture(name)
+        annotation, picture = self._annotation(name), find_picture(self.path / "JPEGImages", name)
         if not os.path.lexists(annotation):
             if picture is None:
                 kind, what = "missing_picture", f"{shown(name)} has neither a picture nor an"
@@ -109,17 +109,6 @@ class _Files:
     def _annotation(self, name: str) -> Path:
         return self.path / "Annotations" / f"{picture_id(name)}.xml"
 
-    def _find_picture(self, name: str) -> Path | None:
-        """The picture of this name, whatever its suffix."""
-        folder = self.path / "JPEGImages"
-        exact = folder / name
-        if exact.suffix.lower() in PICTURE_SUFFIXES and os.path.lexists(exact):
-            return exact
-        stem = picture_id(name)
-        spelt = [end for low in sorted(PICTURE_SUFFIXES) for end in (low, low.upper())]
-        ends = [".jpg", *(end for end in spelt if end != ".jpg")]
-        return next((f for end in ends if os.path.lexists(f := folder / f"{stem}{end}")), None)
-
     def _named_inside(self, tree: Element) -> Path | None:
         inside = tree.value("filename")
         file = self.path / "JPEGImages" / Path(inside).name if inside else None
@@ -134,13 +123,31 @@ class _Files:
                 yield Defect("picture_without_annotation", file, None, message)
 
 
-def _lists(folder: Path) -> dict[str, Path | None]:
+def find_picture(folder: Path, name: str, first: str = ".jpg") -> Path | None:
+    """The picture of a name in a folder, whatever its suffix; `first` is looked for first."""
+    exact = folder / name
+    if exact.suffix.lower() in PICTURE_SUFFIXES and os.path.lexists(exact):
+        return exact
+    stem = picture_id(name)
+    spelt = [end for low in sorted(PICTURE_SUFFIXES) for end in (low, low.upper())]
+    ends = [first, *(end for end in spelt if end != first)]
+    return next((f for end in ends if os.path.lexists(f := folder / f"{stem}{end}")), None)
+
+
+def find_lists(folder: Path) -> dict[str, Path]:
     """Split -> its list; the devkit's lists of a single class (cat_train.txt) are none."""
     if not folder.is_dir():
         return {}
     files = {file.stem: file for file in sorted(folder.glob("*.txt"))}
     stems = [stem for stem in files if not ("_" in stem and stem.rpartition("_")[2] in files)]
     return {name: files[stem] for name, stem in split_names(stems).items()}
+
+
+def listed_names(file: Path) -> Iterator[tuple[int, str]]:
+    """(line, name of a picture) of a list, without the devkit's flags."""
+    for line, text in text_lines(file):
+        if text.strip():
+            yield line, text.split()[0] if _has_flag(text) else text.strip()
 
 
 def _has_flag(text: str) -> bool:

@@ -39,8 +39,11 @@ def write_coco(
         splits: default: all.
         limit: take the first N records a split only.
         progress: called with what is under way, and how many pictures of it so far.
-    Raises: ValueError: the folder has the split already, or an image_id is no name for a file.
+    Raises: ValueError: the folder has the split already, an image_id is no name for a file, or the
+        data set has the class of every pixel in the place of objects.
     """
+    if source.palette:
+        raise ValueError(f"{source.name} has no objects, which COCO's layout is for.")
     folder = Path(folder)
     for split in splits or source.splits:
         target = folder / "annotations" / f"instances_{split}.json"

@@ -1,16 +1,26 @@
-"""How good a detector is: on a split (NumPy, pycocotools) and in training (the book's figures)."""
+"""How good a model is: on a split (NumPy, pycocotools) and in training (the book's figures)."""
 
 from zoo.metrics.book import BoxMAE, ClassError
 from zoo.metrics.bootstrap import paired_bootstrap
 from zoo.metrics.coco import COCO_METRICS
 from zoo.metrics.detection import detection_metrics, metrics_of_kinds, trivial_detections
+from zoo.metrics.segmentation import (
+    confusion_matrix,
+    metrics_of_confusion,
+    segmentation_metrics,
+)
+from zoo.metrics.segmentation_bootstrap import paired_segmentation_bootstrap
 
 __all__ = [
     "COCO_METRICS",
     "BoxMAE",
     "ClassError",
+    "confusion_matrix",
     "detection_metrics",
+    "metrics_of_confusion",
     "metrics_of_kinds",
     "paired_bootstrap",
+    "paired_segmentation_bootstrap",
+    "segmentation_metrics",
     "trivial_detections",
 ]

@@ -39,4 +39,6 @@ def _mirrored(sample, axis, boxes):
     changed = {"images": tf.reverse(sample["images"], [axis]), "boxes": boxes}
     if "masks" in sample:
         changed["masks"] = tf.reverse(sample["masks"], [axis + 1])
+    if "segmentation" in sample:
+        changed["segmentation"] = tf.reverse(sample["segmentation"], [axis])
     return keep_rows(sample | changed, sample["labels"] >= 0)

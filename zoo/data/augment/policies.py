@@ -24,6 +24,8 @@ STEPS: dict[str, Callable[..., Change]] = {
     "mosaic": mosaic,
     "mixup": mixup,
 }
+# Steps that keep each row in its place, and do not choose by what the boxes are.
+BLIND_TO_BOXES = ("flip", "vertical_flip", "photometric", "expand", "random_resized_crop")
 PICTURES = {"mosaic": 4, "mixup": 2}  # what a step takes; one where it is not named
 
 POLICIES: dict[str, tuple[dict, ...]] = {

@@ -6,6 +6,8 @@ A sample is a dict of tensors:
     boxes   (M, 4) float32 xyxy, fractions 0..1 of the picture; zeros where padded
     labels  (M,) int32, -1 marks padding
     masks   (M, H, W) bool, only where the data have them
+    segmentation  (H, W) uint8, the class of every pixel or 255, only where the data have it; M is
+            0 then, and steps that choose by boxes or mix pictures are refused
 A group is the same dict with a leading axis K: a picture and the partners it is mixed with.
 """
 

@@ -6,6 +6,7 @@ is then drawn smaller on a plain ground.
 
 import tensorflow as tf
 
+from zoo.colormaps import VOID
 from zoo.data.augment.sample import Sample, keep_rows
 
 _ROUNDING = 1e-5  # of float32, in a quotient of areas
@@ -33,6 +34,8 @@ def view(sample: Sample, window, keep, *, size=None, fill=(0, 0, 0)) -> Sample:
     if "masks" in sample:
         masks = tf.transpose(tf.cast(sample["masks"], tf.float32), (1, 2, 0))
         seen["masks"] = tf.transpose(_resample(masks, window, size) >= 0.5, (2, 0, 1))
+    if "segmentation" in sample:
+        seen["segmentation"] = _nearest(sample["segmentation"], window, size)
     return keep_rows(seen, keep)
 
 
@@ -76,3 +79,20 @@ def _resample(pixels, window, size):
         kernel_type="triangle",
         antialias=True,
     )[0]
+
+
+def _nearest(classes, window, size):
+    """(H, W) uint8 -> (*size), the class at each pixel's centre; void beyond the picture."""
+    height, width = classes.shape
+    rows = _places(window[1], window[3], size[0], height)
+    columns = _places(window[0], window[2], size[1], width)
+    picked = tf.gather(classes, tf.clip_by_value(rows, 0, height - 1), axis=0)
+    picked = tf.gather(picked, tf.clip_by_value(columns, 0, width - 1), axis=1)
+    inside = ((rows >= 0) & (rows < height))[:, None] & (columns >= 0) & (columns < width)
+    return tf.where(inside, picked, tf.constant(VOID, tf.uint8))
+
+
+def _places(start, end, count, side):
+    """(count,) int32: which of `side` rows or columns the centres from start to end are in."""
+    centres = (tf.range(count, dtype=tf.float32) + 0.5) / count
+    return tf.cast(tf.floor((start + centres * (end - start)) * side), tf.int32)

@@ -1,0 +1,153 @@
+"""Segmented pictures -> batches for a model: windows of the stored pictures, and their class maps.
+
+Shape letters: B batch, H, W the window, h, w a picture.
+A window is cut at the picture's own resolution, so nothing is resampled and no outline is lost. In
+training its place is drawn; in evaluation it is the middle. Where the picture is smaller than the
+window the rest is `fill` in the picture and void in the map. Whole pictures, to score a model on,
+are `Source.semantic_truth`'s.
+The stream is deterministic and resumable, as `zoo.data.pipeline` has it.
+"""
+
+import tensorflow as tf
+
+from zoo.colormaps import VOID
+from zoo.data.augment import Step, build_steps
+from zoo.data.augment.policies import BLIND_TO_BOXES
+from zoo.data.augment.sample import uniform
+from zoo.data.augment.stream import augmented
+from zoo.data.epochs import (
+    AUGMENTING,
+    CROPPING,
+    fold,
+    in_epochs,
+    steps_per_epoch,
+    stream_options,
+)
+from zoo.data.pipeline import PREFETCHED_BATCHES, check_options
+from zoo.data.samples import PARALLEL_DECODES
+from zoo.data.source import Source
+from zoo.pictures import read_picture
+
+BOOK_CROP = (320, 480)  # section 13.9.2.3
+
+
+def build_segmentation_pipeline(
+    source: Source,
+    split: str,
+    *,
+    batch_size: int,
+    training: bool,
+    crop: tuple[int, int] = BOOK_CROP,
+    seed: int = 0,
+    start_step: int = 0,
+    epochs: int = 1,
+    limit: int | None = None,
+    augment=(),
+    fill: int = 114,
+) -> tf.data.Dataset:
+    """Build the stream of batches.
+
+    Training spans all `epochs` in one dataset, each shuffled anew, and drops what does not fill a
+    batch; evaluation is one pass in stored order with a last batch that may be smaller.
+
+    Args:
+        source: of segmented pictures.
+        crop: (H, W) of the window, pixels.
+        seed: of the order, the windows and the augmentation.
+        start_step: training: the global step (of `epochs` times `steps_per_epoch`) to begin at.
+        limit: take the first N records of the split only.
+        augment: what changes the windows in training, as `build_steps` takes it: "light", or
+            ["flip", {"name": "photometric", "hue": 6.0}]; steps that choose by boxes or mix
+            pictures are refused.
+        fill: 0..255, grey of what lies beyond a picture.
+    Returns: dataset of (images (B, H, W, 3) uint8, {"segmentation": (B, H, W) int32}), the class
+        0..C-1 of every pixel, or 255 where it has none.
+    Raises: ValueError if the source has objects instead, or an option is out of range.
+    """
+    source.check_segmented()
+    steps = build_steps(augment)
+    check_options(steps, batch_size, start_step)
+    _check_windows(steps, crop, fill)
+    samples = source.entries(split, limit).enumerate().map(_sample)
+    if training:
+        per_epoch = steps_per_epoch(source, split, batch_size, limit)
+        start = divmod(start_step, per_epoch)
+        samples = in_epochs(samples, seed, epochs, start, per_epoch, batch_size)
+    else:
+        samples = samples.map(lambda sample: (sample, tf.constant(0, tf.int64)))
+
+    def load(sample, epoch):
+        picture, classes = _decoded(source, sample)
+        room = tf.shape(classes) - crop  # negative where the picture is smaller
+        place_seed = fold((seed, CROPPING), epoch, sample["index"])
+        corner = _anywhere(room, place_seed) if training else room // 2
+        window = _window(picture, classes, corner, crop, fill)
+        return window, {"epoch": epoch, "index": sample["index"]}
+
+    finished = augmented(
+        samples.map(load, num_parallel_calls=PARALLEL_DECODES),
+        steps if training else (),
+        lambda *numbers: fold((seed, AUGMENTING), *numbers),
+        batch_size=batch_size,
+        parallel=PARALLEL_DECODES,
+    )
+    batches = finished.batch(batch_size, drop_remainder=training).map(_inputs_and_targets)
+    return batches.prefetch(PREFETCHED_BATCHES).with_options(stream_options())
+
+
+def _sample(index, record) -> dict:
+    return {"index": index, "image": record["image"], "segmentation": record["segmentation"]}
+
+
+def _decoded(source: Source, sample: dict):
+    """Pixels (h, w, 3) and classes (h, w), uint8."""
+    encoded = source.load_picture(sample["image"])
+    if source.plain:
+        pixels = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+    else:
+        pixels = tf.numpy_function(read_picture, [encoded], tf.uint8)
+    classes = tf.io.decode_png(sample["segmentation"], channels=1)
+    return tf.ensure_shape(pixels, (None, None, 3)), classes[..., 0]
+
+
+def _anywhere(room, seed):
+    """(2,) int32: any corner at which the window lies in the picture, or the picture in it."""
+    low, high = tf.minimum(room, 0), tf.maximum(room, 0)
+    drawn = tf.cast(uniform(seed, count=2) * tf.cast(high - low + 1, tf.float32), tf.int32)
+    return tf.minimum(low + drawn, high)
+
+
+def _window(picture, classes, corner, crop, fill: int) -> dict:
+    """What a window shows, as the sample that augmentation takes: it has no objects."""
+    start, stop = tf.maximum(corner, 0), tf.minimum(corner + crop, tf.shape(classes))
+    before = tf.maximum(-corner, 0)
+    margins = tf.stack([before, crop - before - (stop - start)], axis=-1)  # (2, 2)
+
+    def cut(pixels):
+        return pixels[start[0] : stop[0], start[1] : stop[1]]
+
+    images = tf.pad(cut(picture), tf.pad(margins, [[0, 1], [0, 0]]), constant_values=fill)
+    segmentation = tf.pad(cut(classes), margins, constant_values=VOID)
+    return {
+        "images": tf.ensure_shape(images, (*crop, 3)),
+        "segmentation": tf.ensure_shape(segmentation, crop),
+        "boxes": tf.zeros((0, 4)),
+        "labels": tf.zeros((0,), tf.int32),
+    }
+
+
+def _inputs_and_targets(batch: dict):
+    return batch["images"], {"segmentation": tf.cast(batch["segmentation"], tf.int32)}
+
+
+def _check_windows(steps: tuple[Step, ...], crop, fill: int) -> None:
+    for step in steps:
+        if step.name not in BLIND_TO_BOXES:
+            raise ValueError(
+                f"augment must name some of {', '.join(BLIND_TO_BOXES)} for segmentation; "
+                f"got {step.name}."
+            )
+    if len(crop) != 2 or min(crop) < 1:
+        raise ValueError(f"crop must be (height, width), both at least 1; got {crop}.")
+    if not 0 <= fill <= 255:
+        raise ValueError(f"fill must lie in 0..255; got {fill}.")
