@@ -1,9 +1,17 @@
 """From a config to the objects of a training run. Runs in the worker: Keras is imported here."""
 
+from functools import partial
+
 import zoo
 from flows.config import Config, MultiboxLoss
 from flows.runtime import UserError
-from zoo.data import build_pipeline, find_proposals, load_source, steps_per_epoch
+from zoo.data import (
+    build_pipeline,
+    build_segmentation_pipeline,
+    find_proposals,
+    load_source,
+    steps_per_epoch,
+)
 from zoo.models import RCNN
 from zoo.training import FitRegionSVMs, build_optimizer
 
@@ -56,20 +64,15 @@ def check_masks(config: Config, source, task) -> None:
 
 def build_stream(config: Config, source, task, progress=_untold):
     """Return a function from a global step to the dataset of training batches from there on."""
-    proposals = _proposals(config, source, "train", task, progress)
+    pipeline = _pipeline(config, source, "train", task, progress)
 
     def stream(start_step):
-        return build_pipeline(
-            source,
-            "train",
-            task.image_converter,
+        return pipeline(
             training=True,
             epochs=config.train.epochs,
             seed=config.train.seed,
             start_step=start_step,
             augment=config.data.model_dump()["augment"],
-            proposals=proposals,
-            **_batching(config, task),
         )
 
     return stream
@@ -77,27 +80,15 @@ def build_stream(config: Config, source, task, progress=_untold):
 
 def build_validation(config: Config, source, task, progress=_untold):
     """Return the validation split as a dataset of batches, in order, the last one partial."""
-    return build_pipeline(
-        source,
-        "val",
-        task.image_converter,
-        training=False,
-        proposals=_proposals(config, source, "val", task, progress),
-        **_batching(config, task),
-    )
+    return _pipeline(config, source, "val", task, progress)(training=False)
 
 
 def build_fits(config: Config, source, task, progress=_untold) -> list:
     """Return the callbacks that fit what no gradient does; they come before scoring and saving."""
     if not isinstance(task, RCNN):
         return []
-    pictures = build_pipeline(
-        source,
-        "train",
-        task.image_converter,
-        training=False,
-        proposals=_proposals(config, source, "train", task, progress),
-        **_batching(config, task) | {"batch_size": 1, "cache": False},
+    pictures = _pipeline(config, source, "train", task, progress)(
+        training=False, batch_size=1, cache=False
     )
     digest, epochs = source.digest("train"), config.train.epochs
     return [FitRegionSVMs(pictures, digest, epochs=epochs, progress=progress)]
@@ -125,21 +116,29 @@ def epoch_steps(config: Config, source) -> int:
     return steps_per_epoch(source, "train", config.data.batch_size, config.data.limit)
 
 
-def _batching(config, task):
-    return {
-        "masks": "masks" in task.result_kinds,
-        "batch_size": config.data.batch_size,
-        "max_boxes": config.data.max_boxes,
-        "limit": config.data.limit,
-        "cache": config.data.cache,
-    }
-
-
-def _proposals(config, source, split, task, progress):
-    if task.proposer is None:
-        return None
-    limit = config.data.limit
-    return find_proposals(source, split, task.proposer, limit=limit, progress=progress)
+def _pipeline(config, source, split, task, progress):
+    """Return the pipeline of the task's kind, to be called with what remains to be said."""
+    data = config.data
+    common = {"batch_size": data.batch_size, "limit": data.limit}
+    if task.kind == "segmentation":
+        size = task.image_converter.image_size
+        return partial(build_segmentation_pipeline, source, split, crop=size, **common)
+    proposals = None
+    if task.proposer is not None:
+        proposals = find_proposals(
+            source, split, task.proposer, limit=data.limit, progress=progress
+        )
+    return partial(
+        build_pipeline,
+        source,
+        split,
+        task.image_converter,
+        masks="masks" in task.result_kinds,
+        max_boxes=data.max_boxes,
+        cache=data.cache,
+        proposals=proposals,
+        **common,
+    )
 
 
 def _loss(config):

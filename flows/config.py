@@ -18,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    PlainValidator,
     ValidationError,
     model_validator,
 )
@@ -32,9 +33,31 @@ Metric = Literal[
     "ar_1", "ar_10", "ar_100", "ar_small", "ar_medium", "ar_large",
     "mask_ap", "mask_ap50", "mask_ap75", "mask_ap_small", "mask_ap_medium", "mask_ap_large",
     "mask_ar_1", "mask_ar_10", "mask_ar_100", "mask_ar_small", "mask_ar_medium", "mask_ar_large",
+    "miou", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou",
+    "top1", "top5",
 ]  # fmt: skip
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
-Words = Annotated[tuple[str, ...], BeforeValidator(lambda v: tuple(v) if type(v) is list else v)]
+
+
+def _as_tuple(value):
+    return tuple(value) if type(value) is list else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+
+
+def _image_size(value):
+    """Check a side or [height, width] by hand: of a union, pydantic tells each member's error."""
+    sides = [value] if type(value) is int else value
+    legal = isinstance(sides, list | tuple) and len(sides) == (1 if sides is not value else 2)
+    if not (legal and all(type(side) is int and 32 <= side <= 4096 for side in sides)):
+        raise ValueError(
+            f"must be a side of 32 to 4096 pixels, or [height, width] of such; got {value!r}"
+        )
+    return value if type(value) is int else tuple(value)
+
+
+ImageSize = Annotated[Any, PlainValidator(_image_size)]  # int or (int, int)
 
 # What a run's result does not depend on; everything else is hashed, future fields included.
 _NOT_IN_RESULT: dict[str, Any] = {
@@ -79,16 +102,17 @@ class Model(_Section):
 
 
 class Data(_Section):
-    """Which data, and how the network sees them; `image_size` is its input, square.
+    """Which data, and how the network sees them.
 
+    `image_size`: its input, a side or [height, width]. `max_boxes`: of one picture, for detectors.
     `on_defect`: refuse a split in which something would have to be left out, or leave it out.
     """
 
     name: Annotated[str, Field(min_length=1)]
     path: str | None = None
     on_defect: Literal["stop", "skip"] = "stop"
-    image_size: Annotated[int, Field(ge=32, le=4096)]
-    max_boxes: Annotated[int, Field(ge=1, le=1000)]
+    image_size: ImageSize
+    max_boxes: Annotated[int, Field(ge=1, le=1000)] = 100
     batch_size: Annotated[int, Field(ge=1)]
     limit: Annotated[int, Field(ge=1)] | None = None
     augment: Augment = ()

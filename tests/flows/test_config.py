@@ -100,7 +100,8 @@ gate: {metric: ap_50}
             "x.yaml: backnd: unknown key; did you mean backend?",
             "x.yaml: precision: must be one of auto, float32, mixed_bfloat16; got 'bf16' (text)",
             "x.yaml: model.num_classes: must be a whole number; got 'two' (text)",
-            "x.yaml: data.image_size: must be a whole number; got 256.5",
+            "x.yaml: data.image_size: must be a side of 32 to 4096 pixels, or [height, width] of "
+            "such; got 256.5",
             "x.yaml: data.batch_size: must be at least 1; got -3",
             "x.yaml: data.augment.0: name must be one of light, ssd, strong, flip, vertical_flip, "
             "random_resized_crop, iou_crop, expand, photometric, mosaic, mixup; got 'flop' (text); "
@@ -114,15 +115,30 @@ gate: {metric: ap_50}
             "x.yaml: gate.metric: must be one of ap, ap50, ap75, ap_small, ap_medium, ap_large, "
             "ar_1, ar_10, ar_100, ar_small, ar_medium, ar_large, mask_ap, mask_ap50, mask_ap75, "
             "mask_ap_small, mask_ap_medium, mask_ap_large, mask_ar_1, mask_ar_10, mask_ar_100, "
-            "mask_ar_small, mask_ar_medium, mask_ar_large; got 'ap_50' (text); "
+            "mask_ar_small, mask_ar_medium, mask_ar_large, miou, pixel_accuracy, mean_accuracy, "
+            "frequency_weighted_iou, top1, top5; got 'ap_50' (text); "
             "did you mean ap50?",
         ]
     )
 
 
+def test_image_size_is_a_side_or_height_and_width(write):
+    assert load_config(write()).data.image_size == 64
+    config = load_config(write(), ["data.image_size=[320, 480]"])
+    assert config.data.image_size == (320, 480)
+    again = write(dump_config(config))
+    assert load_config(again) == config
+
+
 @pytest.mark.parametrize(
     ("old", "new", "mistake"),
     [
+        (
+            "image_size: 64",
+            "image_size: [64]",
+            "data.image_size: must be a side of 32 to 4096 pixels, or [height, width] of such; "
+            "got [64]",
+        ),
         ("epochs: 2", "epochs: true", "train.epochs: must be a whole number; got true"),
         ("epochs: 2", "epochs: '2'", "train.epochs: must be a whole number; got '2' (text)"),
         ("name: plain", "name: 7", "name: must be text; got 7"),

@@ -10,8 +10,9 @@ Reference: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from pycocotools.cocoeval import COCOeval
@@ -69,11 +70,32 @@ def paired_bootstrap(
         names = class_names(ground_truth, predictions)
         matches = match_pictures(ground_truth, predictions, kind=kind, num_classes=len(names))
         rivals.append(class_curves(matches, metric))
-    rng, count = np.random.default_rng(seed), len(ground_truth)
+    better, worse = (partial(weighted_score, curves, metric=metric) for curves in rivals)
+    return share_of_wins(better, worse, len(ground_truth), resamples=resamples, seed=seed)
+
+
+def share_of_wins(
+    candidate: Callable[[np.ndarray], float],
+    champion: Callable[[np.ndarray], float],
+    pictures: int,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> float:
+    """Score two rivals on the same draws of pictures with replacement.
+
+    Args:
+        candidate, champion: weights (I,) int, how often each picture is drawn -> score.
+        pictures: I.
+        resamples: draws.
+        seed: of the draws.
+    Returns: 0..1, the share of draws the candidate wins; a tie counts half.
+    """
+    rng = np.random.default_rng(seed)
     wins = 0.0
     for _ in range(resamples):
-        weights = np.bincount(rng.integers(0, count, count), minlength=count)
-        better, worse = (weighted_score(curves, weights, metric) for curves in rivals)
+        weights = np.bincount(rng.integers(0, pictures, pictures), minlength=pictures)
+        better, worse = candidate(weights), champion(weights)
         wins += 0.5 if better == worse else float(better > worse)
     return wins / resamples
 

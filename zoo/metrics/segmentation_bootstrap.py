@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from zoo.metrics.bootstrap import share_of_wins
 from zoo.metrics.segmentation import metrics_of_confusion
 
 METRICS = ("pixel_accuracy", "mean_accuracy", "miou", "frequency_weighted_iou")
@@ -41,13 +42,11 @@ def paired_segmentation_bootstrap(
             f"{rivals[0].shape} and {rivals[1].shape}."
         )
     names = [str(label) for label in range(rivals[0].shape[1])]
-    rng, count = np.random.default_rng(seed), len(rivals[0])
-    wins = 0.0
-    for _ in range(resamples):
-        weights = np.bincount(rng.integers(0, count, count), minlength=count)
-        better, worse = (
-            metrics_of_confusion(np.tensordot(weights, rival, axes=1), names)[metric]
-            for rival in rivals
-        )
-        wins += 0.5 if better == worse else float(better > worse)
-    return wins / resamples
+
+    def scored(confusions):
+        return lambda weights: metrics_of_confusion(
+            np.tensordot(weights, confusions, axes=1), names
+        )[metric]
+
+    better, worse = map(scored, rivals)
+    return share_of_wins(better, worse, len(rivals[0]), resamples=resamples, seed=seed)
