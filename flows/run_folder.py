@@ -5,9 +5,9 @@
     config.yaml      the resolved configuration        worker.log     what the worker printed
     journal.jsonl    what the worker did               checkpoint/    where it resumes
     model.keras      the published model               samples/       pictures with detections
-    scores.json      the re-scoring elsewhere          tracking.json  how far the tracking store is
-    summary.json     the end of the story              *.lock         held while somebody is at work
-    flow_run         the Prefect flow run it is of
+    scores.json      the re-scoring elsewhere          predictions.json  what was found in it
+    tracking.json    how far the tracking store is     summary.json   the end of the story
+    flow_run         the Prefect flow run it is of     *.lock         held while somebody is at work
 
 The operating system frees a lock when its holder dies, however it dies; so a held lock means a
 living process, and a free one means that the run may be taken over.
@@ -41,6 +41,7 @@ class RunFolder:
         self.journal = self.path / "journal.jsonl"
         self.model = self.path / "model.keras"
         self.scores = self.path / "scores.json"
+        self.predictions = self.path / "predictions.json"
         self.summary = self.path / "summary.json"
         self.tracking = self.path / "tracking.json"
         self.worker_log = self.path / "worker.log"

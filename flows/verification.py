@@ -16,6 +16,7 @@ from pathlib import Path
 from mlflow.entities.model_registry import ModelVersion
 
 from flows import registry, supervisor
+from flows.agreement import agreement
 from flows.config import Config
 from flows.journal import last_event, read_journal
 from flows.progress import read_line
@@ -24,7 +25,7 @@ from flows.runtime import UserError, installed_backends, worker_environment
 from flows.worker_process import WorkerError
 
 TOLERANCE = 1e-4  # float32 rounding moves a score of a box, hardly ever its rank
-
+AGREEMENT = 0.95  # of detections, where it did: a model that is computed otherwise has next to none
 
 Progress = Callable[[dict], None]
 
@@ -38,7 +39,8 @@ class Evidence:
         test: the version's on the split `test`, which decides nothing; None: the data have none.
         backend: where they were measured.
         pictures: which pictures: the SPEC, its digest and its limit.
-        differences: from what the training backend measured, in words; none in a sound model.
+        differences: from what the training backend measured, in words; none in a sound model, nor
+            where it found the same boxes.
         champion, champion_metrics: the version it was compared with, on the same pictures.
         defects: of the data, split -> kind -> how many, as training met them.
         confidence: 0..1, that it is better than the champion.
@@ -92,11 +94,15 @@ def verify_model(
         out=folder.scores,
         against=rival,
         metric=config.gate.metric if config.gate else None,
+        predictions=folder.predictions,
     )
     reference = _told_by_training(events, config.precision)
     if reference is None:
         out = folder.path / f"scores_{config.backend}.json"
         reference = measure(folder.model, backend=config.backend, out=out)["metrics"]
+    differences = _differences(reference, scores["metrics"])
+    if differences and _found_the_same(measure, config, folder):
+        differences = []
     test = None
     if "test" in started.get("splits", ()):
         out = folder.path / "scores_test.json"
@@ -107,7 +113,7 @@ def verify_model(
         test=test,
         backend=elsewhere,
         pictures=pictures,
-        differences=_differences(reference, scores["metrics"]),
+        differences=differences,
         defects=started.get("defects", {}),
         champion=None if champion is None else str(champion.version),
         champion_metrics=None if rival is None else scores["against"]["metrics"],
@@ -126,6 +132,7 @@ def score(
     on_defect: str = "stop",
     against: Path | None = None,
     metric: str | None = None,
+    predictions: Path | None = None,
     progress: Progress = lambda event: None,
 ) -> dict:
     """Score a model in a fresh process and return the scores.
@@ -139,6 +146,7 @@ def score(
         on_defect: stop where the data have defects, or skip them.
         against: a model to compare with by `metric`, or by what its kind is mostly judged by;
             `confidence` in the scores says how sure it is that `model` is the better one.
+        predictions: where the answers go, COCO results.
         progress: gets {"kind": "scoring", "what", "done", "total"} now and then.
 
     Raises:
@@ -149,6 +157,7 @@ def score(
     arguments += [] if limit is None else ["--limit", str(limit)]
     arguments += [] if against is None else ["--against", str(against)]
     arguments += [] if metric is None else ["--metric", metric]
+    arguments += [] if predictions is None else ["--predictions", str(predictions)]
     with tempfile.TemporaryFile("w+", errors="replace") as log:
         with subprocess.Popen(
             [*supervisor.WORKER, *arguments],
@@ -194,6 +203,17 @@ def _differences(reference: Mapping, scores: Mapping) -> list[str]:
         if isinstance(value, float | int) and key in scores
         if not abs(scores[key] - value) <= TOLERANCE
     ]
+
+
+def _found_the_same(measure: Callable[..., dict], config: Config, folder: RunFolder) -> bool:
+    """Whether the boxes are the same on the backend that trained, though they score otherwise."""
+    out, there = (
+        folder.path / f"{what}_{config.backend}.json" for what in ("scores", "predictions")
+    )
+    measure(folder.model, backend=config.backend, out=out, predictions=there)
+    first, second = (json.loads(path.read_text()) for path in (folder.predictions, there))
+    boxes = all("bbox" in row for row in [*first, *second])
+    return boxes and agreement(first, second) >= AGREEMENT
 
 
 def _judge(code: int, backend: str, log: str) -> None:

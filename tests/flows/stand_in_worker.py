@@ -1,8 +1,9 @@
 """A worker without Keras: it speaks the journal, checkpoints and resumes as the real one does.
 
 STAND_IN, a JSON object in the environment, steers it: `steps`, `delay` (seconds a step), `ap50` (of
-the model), `ap50_elsewhere` (of the same model when it is scored), `mistake` (exit 2 with this
-line), `crash_at` (dies at that step, each time), `splits` (of the data; on `test` it scores half).
+the model), `ap50_elsewhere` (of the same model when it is scored), `moved` (how far its box lies
+from that of another backend), `mistake` (exit 2 with this line), `crash_at` (dies at that step,
+each time), `splits` (of the data; on `test` it scores half).
 """
 
 import argparse
@@ -96,6 +97,11 @@ def score(args):
         "confidence": confidence,
     }
     args.out.write_text(json.dumps(scores))
+    if args.predictions:
+        # The backend that trained is asked second, and its boxes may lie elsewhere.
+        moved = 0 if args.predictions.stem == "predictions" else model.get("moved", 50)
+        row = {"image_id": 1, "category_id": 0, "bbox": [moved, 0, 10, 10], "score": 0.9}
+        args.predictions.write_text(json.dumps([row]))
     return 0
 
 
@@ -113,6 +119,7 @@ def main():
     verb.add_argument("--against")
     verb.add_argument("--metric")
     verb.add_argument("--out", type=Path)
+    verb.add_argument("--predictions", type=Path)
     verb.set_defaults(run=score)
     args = parser.parse_args()
     return args.run(args)

@@ -198,6 +198,11 @@ def test_a_model_that_scores_otherwise_elsewhere_is_refused(home, stand_in):
     assert summary.reasons == ["ap50 is 0.749800 where 0.750000 was to be expected"]
 
 
+def test_a_model_that_finds_the_same_boxes_elsewhere_may_score_a_hair_otherwise(home, stand_in):
+    stand_in(ap50_elsewhere=0.7498, moved=0)
+    assert run(smoke(), home=home).promoted
+
+
 def test_what_trained_in_bfloat16_is_measured_in_float32_where_it_trained(home, stand_in):
     summary = run(smoke("precision=mixed_bfloat16"), home=home)
     assert summary.promoted
