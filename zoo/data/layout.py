@@ -106,7 +106,7 @@ class Layout:
     """A data set in some format, opened but not read.
 
     Attributes:
-        name: of the format: voc, coco, yolo, csv, folder, tfds.
+        name: of the format: voc, coco, yolo, csv, folder, instance_masks, tfds.
         class_names: in the order of the labels.
         splits: names of the splits.
         pictures: split -> its pictures in a fixed order, with defects where they are met.

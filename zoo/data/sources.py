@@ -13,6 +13,7 @@ from zoo.data.book_sets import BananaDetection, Hotdog, load_book_set
 from zoo.data.class_folders import open_folder
 from zoo.data.coco import open_coco, read_coco_ids
 from zoo.data.indexed import open_indexed
+from zoo.data.instance_masks import open_instance_masks
 from zoo.data.layout import Layout
 from zoo.data.source import Source
 from zoo.data.tfds_names import open_tfds
@@ -23,6 +24,7 @@ FORMATS: Mapping[str, Callable[..., Layout]] = {
     "coco": open_coco,
     "csv": open_csv,
     "folder": open_folder,
+    "instance_masks": open_instance_masks,
     "tfds": open_tfds,
     "voc": open_voc,
     "yolo": open_yolo,
