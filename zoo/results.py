@@ -15,7 +15,7 @@ import numpy as np
 from zoo.run_lengths import RunLengths
 
 
-class HeldAsRunLengths:
+class _HeldAsRunLengths:
     """A field of masks: given and read as (K, h, w) bool, kept as `RunLengths`."""
 
     def __get__(self, found: Detections | None, owner: type) -> np.ndarray | None:
@@ -50,7 +50,7 @@ class Detections:
     boxes: np.ndarray
     scores: np.ndarray
     labels: np.ndarray
-    masks: HeldAsRunLengths = HeldAsRunLengths()
+    masks: _HeldAsRunLengths = _HeldAsRunLengths()
     class_names: tuple[str, ...] = ()
     crowd: np.ndarray | None = None
     areas: np.ndarray | None = None

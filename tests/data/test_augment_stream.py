@@ -90,6 +90,7 @@ def test_masks_come_at_the_networks_size_where_asked_for():
         ((_, targets),) = batches
         expected = np.zeros((64, 64), bool)
         expected[16:48, 16:32] = True  # 32 x 64 pixels stretched to 64 x 64
+        assert targets["masks"].dtype == np.uint8  # replicas' batches are added up
         np.testing.assert_array_equal(targets["masks"][:, 0], [expected] * 4)
         assert not targets["masks"][:, 1:].any()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.data.defect_cases import CASES
+from tests.data.defect_cases_of_instances import INSTANCE_CASES
 from tests.data.defect_cases_of_masks import MASK_CASES
 from tests.data.defect_cases_of_text import TEXT_CASES
 from tests.data.tiny_sets import coco_row, voc_object, write_coco_set, write_voc
@@ -16,7 +17,7 @@ from zoo.data.defects import KINDS, is_left_out
 
 pytestmark = pytest.mark.any_backend
 
-ALL_CASES = [*CASES, *TEXT_CASES, *MASK_CASES]
+ALL_CASES = [*CASES, *TEXT_CASES, *MASK_CASES, *INSTANCE_CASES]
 OBJECTS = {"voc": 2, "voc_segmentation": 0, "mask_folders": 0}  # of a good picture; else 1
 
 

@@ -9,10 +9,19 @@ from zoo.layers import RegionAnchors
 SIZES = [[32], [64], [128], [256], [512]]
 
 
-def test_the_anchors_of_a_cell_are_torchvisions():
-    # AnchorGenerator.generate_anchors of torchvision 0.29: sizes (32,), height / width .5, 1, 2.
-    wanted = [[-23, -11, 23, 11], [-16, -16, 16, 16], [-11, -23, 11, 23]]
-    assert RegionAnchors(SIZES).around_corner([32]).tolist() == wanted
+# AnchorGenerator.cell_anchors of torchvision 0.29's default: height / width .5, 1, 2.
+TORCHVISIONS = {
+    32: [[-23, -11, 23, 11], [-16, -16, 16, 16], [-11, -23, 11, 23]],
+    64: [[-45, -23, 45, 23], [-32, -32, 32, 32], [-23, -45, 23, 45]],
+    128: [[-91, -45, 91, 45], [-64, -64, 64, 64], [-45, -91, 45, 91]],
+    256: [[-181, -91, 181, 91], [-128, -128, 128, 128], [-91, -181, 91, 181]],
+    512: [[-362, -181, 362, 181], [-256, -256, 256, 256], [-181, -362, 181, 362]],
+}
+
+
+@pytest.mark.parametrize("size", TORCHVISIONS)
+def test_the_anchors_of_a_cell_are_torchvisions(size):
+    assert RegionAnchors(SIZES).around_corner([size]).tolist() == TORCHVISIONS[size]
 
 
 def test_anchors_lie_at_multiples_of_the_stride_row_by_row():

@@ -67,3 +67,21 @@ def test_the_gradient_goes_to_the_largest_of_each_bin():
     expected = (features[..., None] == crops.ravel()).sum(-1)
     slope = gradient(compiled(lambda f: roi_pool(f, rois, (2, 2))), features)
     np.testing.assert_array_equal(slope, expected)
+
+
+def test_the_gradient_is_the_slope():
+    rng = np.random.default_rng(1)
+    # Values lie at least 1 apart, so that a step of a quarter changes no bin's largest.
+    features = rng.permutation(2 * 4 * 5 * 2).astype("float32").reshape(2, 4, 5, 2)
+    rois = odd_rois(rng, 2, 4, 5)
+
+    def total(values):
+        return pool(values, rois, (2, 3), 1.0).sum()
+
+    slopes = []
+    for place in np.ndindex(features.shape):
+        step = np.zeros_like(features)
+        step[place] = 0.25
+        slopes.append((total(features + step) - total(features - step)) / 0.5)
+    found = gradient(compiled(lambda f: roi_pool(f, rois, (2, 3))), features)
+    np.testing.assert_allclose(found, np.reshape(slopes, features.shape), atol=1e-3)

@@ -53,7 +53,8 @@ def build_pipeline(
         masks: give the objects' masks too, M * H * W bytes a picture.
         proposals: of the split's pictures, to be given with them.
     Returns: dataset of (images (B, H, W, 3) uint8, {"boxes": (B, M, 4) float32 fractions of the
-        network's input, "labels": (B, M) int32}), with "masks": (B, M, H, W) bool where asked for.
+        network's input, "labels": (B, M) int32}), with "masks": (B, M, H, W) uint8, 0 or 1, where
+        asked for: Keras adds up what two replicas get before their first step, and no booleans.
         With proposals the images are {"images": ..., "proposals": (B, P, 4) float32 fractions}.
     Raises: ValueError if a picture has more boxes than `max_boxes`, or an option is out of range.
     """
@@ -103,6 +104,8 @@ def _picture(loaded: dict, converter, masks: bool, proposals: Proposals | None, 
 
 def _inputs_and_targets(batch):
     targets = {name: batch[name] for name in batch if name not in ("images", "proposals")}
+    if "masks" in targets:
+        targets["masks"] = tf.cast(targets["masks"], tf.uint8)
     if "proposals" not in batch:
         return batch["images"], targets
     return {name: batch[name] for name in ("images", "proposals")}, targets

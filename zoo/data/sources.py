@@ -14,6 +14,7 @@ from zoo.data.class_folders import open_folder
 from zoo.data.coco import open_coco, read_coco_ids
 from zoo.data.coco_segmentation import open_coco_segmentation
 from zoo.data.indexed import open_indexed
+from zoo.data.instance_masks import open_instance_masks
 from zoo.data.layout import Layout
 from zoo.data.mask_folders import open_mask_folders
 from zoo.data.shapes import load_shapes
@@ -28,6 +29,7 @@ FORMATS: Mapping[str, Callable[..., Layout]] = {
     "coco_segmentation": open_coco_segmentation,
     "csv": open_csv,
     "folder": open_folder,
+    "instance_masks": open_instance_masks,
     "mask_folders": open_mask_folders,
     "tfds": open_tfds,
     "voc": open_voc,

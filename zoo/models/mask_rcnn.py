@@ -72,8 +72,8 @@ class MaskRCNN(FasterRCNN):
         """Return the scalar loss of all branches, as `FasterRCNN` does.
 
         Args:
-            y: what `FasterRCNN` takes, and `masks` (B, M, H, W) bool, empty where an object has
-                none.
+            y: what `FasterRCNN` takes, and `masks` (B, M, H, W) uint8 or bool, empty where an
+                object has none; uint8 for several replicas.
             y_pred: what `call` returned.
         Raises: ValueError if there are no masks.
         """
