@@ -1,5 +1,6 @@
 """Models: pictures in, results out, each a choice of pieces."""
 
+from zoo.models.classifier import Classifier
 from zoo.models.detector import Detector
 from zoo.models.fast_rcnn import FastRCNN
 from zoo.models.faster_rcnn import FasterRCNN
@@ -14,6 +15,7 @@ __all__ = [
     "RCNN",
     "SSD",
     "YOLO",
+    "Classifier",
     "Detector",
     "FastRCNN",
     "FasterRCNN",
