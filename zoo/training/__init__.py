@@ -2,16 +2,19 @@
 
 from zoo.training.callbacks import EvaluateDetections, ReportProgress
 from zoo.training.checkpoint import Checkpointer, restore_checkpoint, save_checkpoint
+from zoo.training.evaluate_classes import EvaluateClasses, classify_all
 from zoo.training.fit import fit
 from zoo.training.optimizers import build_optimizer
 from zoo.training.region_svms import FitRegionSVMs
 
 __all__ = [
     "Checkpointer",
+    "EvaluateClasses",
     "EvaluateDetections",
     "FitRegionSVMs",
     "ReportProgress",
     "build_optimizer",
+    "classify_all",
     "fit",
     "restore_checkpoint",
     "save_checkpoint",
