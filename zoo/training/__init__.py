@@ -2,6 +2,7 @@
 
 from zoo.training.callbacks import EvaluateDetections, ReportProgress
 from zoo.training.checkpoint import Checkpointer, restore_checkpoint, save_checkpoint
+from zoo.training.depth import UnfreezeStages, depth_multipliers, stage_keys
 from zoo.training.evaluate_classes import EvaluateClasses, classify_all
 from zoo.training.fit import fit
 from zoo.training.optimizers import build_optimizer
@@ -13,9 +14,12 @@ __all__ = [
     "EvaluateDetections",
     "FitRegionSVMs",
     "ReportProgress",
+    "UnfreezeStages",
     "build_optimizer",
     "classify_all",
+    "depth_multipliers",
     "fit",
     "restore_checkpoint",
     "save_checkpoint",
+    "stage_keys",
 ]
