@@ -7,6 +7,7 @@ from zoo.models.faster_rcnn import FasterRCNN
 from zoo.models.mask_rcnn import MaskRCNN
 from zoo.models.presets import create, list_presets
 from zoo.models.rcnn import RCNN
+from zoo.models.row_reuse import ReusedRows, match_classes, reuse_rows
 from zoo.models.ssd import SSD
 from zoo.models.task import Task, load
 from zoo.models.yolo import YOLO
@@ -20,8 +21,11 @@ __all__ = [
     "FastRCNN",
     "FasterRCNN",
     "MaskRCNN",
+    "ReusedRows",
     "Task",
     "create",
     "list_presets",
     "load",
+    "match_classes",
+    "reuse_rows",
 ]
