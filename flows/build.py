@@ -52,7 +52,7 @@ def build_task(config: Config, source) -> zoo.Task:
 
 def check_masks(config: Config, source, task) -> None:
     """Refuse a data source without masks for a task that learns them."""
-    if "masks" not in task.result_kinds:
+    if task.kind != "detection" or "masks" not in task.result_kinds:
         return
     entries = source.entries("train", config.data.limit).as_numpy_iterator()
     if not any(any(entry["masks"]) for entry in entries):

@@ -144,6 +144,24 @@ def check_loads_elsewhere(task, pictures, folder, *, atol):
             np.testing.assert_allclose(found["pixels"], wanted["pixels"], rtol=0.02, atol=2)
 
 
+def check_classifies_elsewhere(task, pictures, folder, *, atol):
+    """Check that the published classifier gives its probabilities on every installed backend.
+
+    Args: as `check_loads_elsewhere`; atol of the probabilities.
+    """
+    model, shown = folder / "model.keras", folder / "pictures.npz"
+    task.publish(model)
+    np.savez(shown, *pictures)
+    expected = np.stack([found.probabilities for found in task.classify(pictures)])
+    assert np.ptp(expected, axis=1).max() > 10 * atol, "nothing is told apart: nothing is compared"
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda one: _open_on(one, model, shown), installed_backends()))
+    for seen in answers:
+        assert "error" not in seen, seen["error"]
+        found = np.array([one["probabilities"] for one in seen["found"]])
+        np.testing.assert_allclose(found, expected, atol=atol, rtol=0, err_msg=seen["backend"])
+
+
 @functools.cache
 def _opener(backend):
     """Start a process of a backend that opens files until this one ends; see tests/opener.py."""
@@ -224,6 +242,30 @@ def small_rcnn(**overrides) -> zoo.Task:
     options = {"class_names": ["square"], "image_size": 64, "backbone": backbone, "crop_size": 32}
     options |= {"proposals": 24, "search_side": 64, "roi_samples": 8, "regions_at_once": 10}
     return zoo.create("rcnn", **options | overrides)
+
+
+def small_classifier(**overrides) -> zoo.Task:
+    """A classifier of 32x32 pixels on the first two stages of ResNet-18."""
+    backbone = zoo.backbones.ResNet(
+        18,
+        levels=("c3",),
+        freeze=overrides.pop("freeze", 0),
+        frozen_norm=overrides.pop("frozen_norm", False),
+        dtype=overrides.get("dtype"),
+        name="backbone",
+    )
+    options = {"class_names": ["red", "green", "blue"], "image_size": 32, "backbone": backbone}
+    return zoo.create("classifier", **options | overrides)
+
+
+def colours(count, *, size=32, seed=0):
+    """Noisy pictures of three colours in turn, (count, size, size, 3) uint8, and their labels."""
+    rng = np.random.default_rng(seed)
+    labels = (np.arange(count) % 3).astype("int32")
+    images = rng.integers(0, 120, (count, size, size, 3)).astype("uint8")
+    for image, label in zip(images, labels, strict=True):
+        image[..., label] += 60
+    return images, labels
 
 
 def with_proposals(task, images):

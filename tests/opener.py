@@ -15,14 +15,16 @@ BACKEND = prepare_process()
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-import zoo  # noqa: E402, F401  it registers what the files hold
+import zoo  # noqa: E402  it registers what the files hold
 
 
 def answer(model, pictures):
-    """Return the detections of a model as plain lists."""
+    """Return what a model finds in pictures as plain lists."""
     task = keras.saving.load_model(model)
     with np.load(pictures) as arrays:
-        found = task.detect([arrays[name] for name in arrays.files])
+        pictures = [arrays[name] for name in arrays.files]
+    if isinstance(task, zoo.models.Classifier):
+        return [{"probabilities": one.probabilities.tolist()} for one in task.classify(pictures)]
     return [
         {
             "boxes": one.boxes.tolist(),
@@ -30,7 +32,7 @@ def answer(model, pictures):
             "labels": one.labels.tolist(),
             "pixels": [] if one.masks is None else one.masks.sum((1, 2)).tolist(),
         }
-        for one in found
+        for one in task.detect(pictures)
     ]
 
 

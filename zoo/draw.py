@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from zoo.results import Detections
+from zoo.results import Classification, Detections
 
 # Told apart on photographs and by most colour-blind eyes (seven of Okabe and Ito 2008, and three
 # more); with more than ten classes the colours repeat, and the captions tell.
@@ -77,6 +77,34 @@ def draw_objects(picture: np.ndarray, objects: Detections) -> np.ndarray:
     canvas = Image.fromarray(_tint(picture, objects))
     captions = [objects.name(label) for label in objects.labels]
     _frames(ImageDraw.Draw(canvas), canvas.size, objects, captions, line_width(picture))
+    return np.asarray(canvas)
+
+
+def draw_classification(
+    picture: np.ndarray, found: Classification, truth: int | None = None, *, shown: int = 3
+) -> np.ndarray:
+    """Write the most probable classes into a copy of the picture, one below the other.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        found: of this picture.
+        truth: the label it should have; its line has a dot, and stands last where it is none of
+            those shown.
+        shown: classes at most.
+    Returns: (H, W, 3) uint8.
+    Raises: ValueError if the picture is not (H, W, 3) uint8.
+    """
+    _check_picture(picture)
+    best = np.argsort(-found.probabilities, kind="stable")[:shown].tolist()
+    lines = best if truth is None or truth in best else [*best, truth]
+    canvas = Image.fromarray(picture)
+    pen, width = ImageDraw.Draw(canvas), line_width(picture)
+    top = 0.0
+    for label in lines:
+        dot = "\u25cf " if label == truth else ""
+        text = f"{dot}{found.name(label).split(',')[0]} {found.probabilities[label]:.2f}"
+        corner = np.array([0.0, top, 0.0, top])
+        top = _caption(pen, canvas.size, corner, text, _colour(label), width, below=True)
     return np.asarray(canvas)
 
 
@@ -155,17 +183,24 @@ def _dashed_rectangle(pen: ImageDraw.ImageDraw, box: np.ndarray, width: int) -> 
                 pen.line((x, y, x, min(y + dash, y2)), fill=colour, width=width + extra)
 
 
-def _caption(pen, canvas_size, box: np.ndarray, text: str, colour, width: int) -> None:
-    """Write above the frame's top left corner, or inside it where the picture ends."""
+def _caption(
+    pen, canvas_size, box: np.ndarray, text: str, colour, width: int, *, below: bool = False
+) -> float:
+    """Write above the frame's top left corner, or inside it where the picture ends or `below`.
+
+    Returns: where the caption ends, pixels from the top.
+    """
     font = _font(max(10, min(canvas_size) // 30))
     left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
     pad = width + 1
     wide, high = right - left + 2 * pad, bottom - top + 2 * pad
     x1, y1, _, _ = _ordered(box)
     x = max(0.0, min(x1, canvas_size[0] - wide))
-    y = y1 - high if y1 >= high else max(0.0, min(y1, canvas_size[1] - high))
+    above = y1 >= high and not below
+    y = y1 - high if above else max(0.0, min(y1, canvas_size[1] - high))
     pen.rectangle((x, y, x + wide, y + high), fill=colour)
     pen.text((x + pad - left, y + pad - top), text, font=font, fill=_ink(colour))
+    return y + high
 
 
 @functools.cache

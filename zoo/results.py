@@ -1,8 +1,8 @@
-"""What a detector answers for one picture, and what the ground truth says about it.
+"""What a model answers for one picture, and what the ground truth says about it.
 
 Plain NumPy without Keras, in pixels of the original picture: all that metrics, drawing and files
 need.
-Shape letters: K objects, h and w the original picture's height and width.
+Shape letters: K objects, C classes, h and w the original picture's height and width.
 """
 
 from __future__ import annotations
@@ -152,6 +152,57 @@ class Detections:
             for row, rle in zip(rows, self.run_lengths.to_coco(), strict=True):
                 row["segmentation"] = rle | {"counts": rle["counts"].decode("ascii")}
         return rows
+
+
+@dataclass(frozen=True, eq=False)
+class Classification:
+    """What one picture shows as a whole; the array is copied in and read-only.
+
+    Args:
+        probabilities: (C,) float32.
+        class_names: one name a class, or () where they are not known.
+
+    Raises:
+        ValueError: the shape is another, or there is not a name a class.
+    """
+
+    probabilities: np.ndarray
+    class_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        probabilities = _frozen(self.probabilities, np.float32)
+        names = tuple(self.class_names)
+        if probabilities.ndim != 1 or not len(probabilities):
+            raise ValueError(
+                f"probabilities must be (C,) of one picture; got {probabilities.shape}. "
+                "Did you leave the batch axis in?"
+            )
+        if names and len(names) != len(probabilities):
+            raise ValueError(
+                f"class_names must hold a name for each of {len(probabilities)} probabilities; "
+                f"got {len(names)}. Is the background counted as a class?"
+            )
+        object.__setattr__(self, "probabilities", probabilities)
+        object.__setattr__(self, "class_names", names)
+
+    @property
+    def label(self) -> int:
+        """The most probable class, 0..C-1; the lower one of two equal ones."""
+        return int(np.argmax(self.probabilities))
+
+    def name(self, label: int) -> str:
+        """Return the class name of a label, or the label itself where names are not known."""
+        return self.class_names[label] if self.class_names else str(label)
+
+    def top(self, k: int = 5) -> list[tuple[str, float]]:
+        """Return the `k` most probable classes, or all if there are fewer, as (name, probability).
+
+        Raises: ValueError if `k` is below 1.
+        """
+        if k < 1:
+            raise ValueError(f"k must be at least 1; got {k}.")
+        best = np.argsort(-self.probabilities, kind="stable")[:k]
+        return [(self.name(label), float(self.probabilities[label])) for label in best]
 
 
 def xywh(boxes: np.ndarray) -> np.ndarray:

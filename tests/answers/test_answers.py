@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from zoo import Detections
+from zoo import Classification, Detections
 from zoo.answers import answers_of
 
 pytestmark = pytest.mark.any_backend
@@ -30,3 +30,40 @@ def test_an_answer_is_renamed_to_the_labels_of_the_data():
     found = Detections(boxes=np.eye(2, 4), scores=[0.9, 0.8], labels=[1, 0], class_names=("a", "b"))
     renamed = answers_of(detector("boxes")).renamed(found, [2, 0], ("b", "c", "a"))
     assert [renamed.name(label) for label in renamed.labels] == ["b", "a"]
+
+
+def classifier_scores(*answers):
+    """The sheet of pictures of class 0, 0 and 1 of three, with these probabilities."""
+    names = ("cat", "dog", "fox")
+    sheet = answers_of(SimpleNamespace(kind="classification")).scores(names)
+    for label, probabilities in zip((0, 0, 1), answers, strict=True):
+        sheet.add(label, Classification(probabilities, names))
+    return sheet
+
+
+def test_classes_are_scored_beside_the_most_frequent_one():
+    sheet = classifier_scores([0.8, 0.2, 0.0], [0.1, 0.6, 0.3], [0.1, 0.6, 0.3])
+    assert sheet.metrics()["top1"] == pytest.approx(2 / 3)
+    assert sheet.trivial()["top1"] == pytest.approx(2 / 3)
+    assert sheet.metrics()["accuracy_per_class"] == {"cat": 0.5, "dog": 1.0, "fox": -1.0}
+    assert sheet.metrics().keys() == sheet.trivial().keys()
+    assert sheet.picture().ndim == 3
+
+
+def test_the_better_classifier_wins_most_draws():
+    right = classifier_scores([0.8, 0.2, 0.0], [0.8, 0.2, 0.0], [0.1, 0.6, 0.3])
+    wrong = classifier_scores([0.2, 0.8, 0.0], [0.2, 0.8, 0.0], [0.6, 0.1, 0.3])
+    assert right.confidence(wrong, "top1") == 1.0
+    assert right.confidence(right, "top1") == 0.5
+
+
+def test_a_classification_is_renamed_and_written_in_the_labels_of_the_data():
+    answers = answers_of(SimpleNamespace(kind="classification"))
+    renamed = answers.renamed(Classification([0.7, 0.3], ("a", "b")), [1, 0], ("b", "a"))
+    assert renamed.top(1) == [("a", pytest.approx(0.7))]
+    assert answers.rows(renamed, 5)[0] == {
+        "image_id": 5,
+        "category_id": 1,
+        "name": "a",
+        "score": pytest.approx(0.7),
+    }

@@ -4,9 +4,10 @@ Training, scoring and prediction are the same for all kinds; where they differ i
 kind. Answers and truths are NumPy in the original picture's pixels.
 """
 
+from zoo.answers.classification import ClassificationAnswers
 from zoo.answers.detection import DetectionAnswers
 
-_KINDS = {"detection": DetectionAnswers}
+_KINDS = {"classification": ClassificationAnswers, "detection": DetectionAnswers}
 
 
 def answers_of(*tasks):
@@ -24,4 +25,4 @@ def answers_of(*tasks):
     return _KINDS[kinds.pop()](tasks)
 
 
-__all__ = ["DetectionAnswers", "answers_of"]
+__all__ = ["ClassificationAnswers", "DetectionAnswers", "answers_of"]

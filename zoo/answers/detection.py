@@ -88,3 +88,6 @@ class DetectionScores:
             metric=metric.removeprefix("mask_"),
             kind="masks" if metric.startswith("mask_") else "boxes",
         )
+
+    def picture(self) -> None:
+        """Detections have no picture of the whole split."""

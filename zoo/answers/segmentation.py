@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from zoo.draw import draw_segmentation
+from zoo.draw_confusion import draw_confusion
 from zoo.metrics import confusion_matrix, metrics_of_confusion, paired_segmentation_bootstrap
 from zoo.results import Segmentation
 from zoo.run_lengths import encode_mask
@@ -93,6 +94,10 @@ class SegmentationScores:
         return paired_segmentation_bootstrap(
             np.stack(self.confusions), np.stack(rival.confusions), metric=metric
         )
+
+    def picture(self) -> np.ndarray:
+        """Return the confusion of the pixels, drawn."""
+        return draw_confusion(sum(self.confusions), self.class_names)
 
 
 def _row(answer, label) -> dict:

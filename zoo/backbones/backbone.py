@@ -78,9 +78,9 @@ class Backbone(layers.Layer):
         """Return new blocks that lead from the level before, or the picture, to `level`."""
         raise NotImplementedError(f"{type(self).__name__} must say what leads to {level}")
 
-    def frozen_levels(self) -> tuple[str, ...]:
-        """Return the levels whose blocks `freeze` holds; here the stem's and one a stage."""
-        return self.all_levels[: self.freeze + 1] if self.freeze else ()
+    def stage_levels(self, count) -> tuple[str, ...]:
+        """Return the levels of the first `count` stages; here the stem's and one a stage."""
+        return self.all_levels[: count + 1] if count else ()
 
     @property
     def trainable(self):
@@ -93,7 +93,7 @@ class Backbone(layers.Layer):
         self._hold_frozen_levels()
 
     def _hold_frozen_levels(self):
-        held = self.frozen_levels()
+        held = self.stage_levels(self.freeze)
         for block, level in zip(self.blocks, self.block_levels, strict=True):
             if level in held:
                 block.trainable = False

@@ -65,9 +65,9 @@ class VGG(Backbone):
             name=f"pool{stage}",
         )
 
-    def frozen_levels(self) -> tuple[str, ...]:
-        """Return the levels whose blocks `freeze` holds, two a stage."""
-        return self.all_levels[: 2 * self.freeze]
+    def stage_levels(self, count) -> tuple[str, ...]:
+        """Return the levels of the first `count` stages, two a stage."""
+        return self.all_levels[: 2 * count]
 
     def get_config(self):
         return super().get_config() | {"depth": self.depth, "ceil_pools": list(self.ceil_pools)}

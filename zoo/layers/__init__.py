@@ -6,6 +6,8 @@ from zoo.layers.box_coder import BoxCoder
 from zoo.layers.box_head import BoxHead
 from zoo.layers.cell_coder import CellCoder
 from zoo.layers.cell_decoder import CellDecoder
+from zoo.layers.class_head import ClassHead
+from zoo.layers.crop_converter import CropConverter
 from zoo.layers.decoder import Decoder
 from zoo.layers.frozen_batch_norm import FrozenBatchNorm
 from zoo.layers.heads import SSDHead
@@ -31,6 +33,8 @@ __all__ = [
     "BoxHead",
     "CellCoder",
     "CellDecoder",
+    "ClassHead",
+    "CropConverter",
     "Decoder",
     "Frame",
     "FrozenBatchNorm",

@@ -42,11 +42,7 @@ class ImageConverter:
     def __init__(self, image_size, mode: str = "resize", fill: int = 114):
         if mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}; got {mode!r}.")
-        if np.shape(image_size) != (2,) or min(image_size) < 1:
-            raise ValueError(
-                f"image_size must be (height, width), both at least 1; got {image_size}. "
-                "One number for both sides?"
-            )
+        check_image_size(image_size)
         if not 0 <= fill <= 255:
             raise ValueError(f"fill must lie in 0..255; got {fill}.")
         self.image_size = (int(image_size[0]), int(image_size[1]))
@@ -72,12 +68,7 @@ class ImageConverter:
             picture: (h, w, 3) uint8, RGB.
         Returns: pixels (H, W, 3) uint8, and the Frame that maps boxes.
         """
-        picture = np.asarray(picture)
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise ValueError(
-                f"a picture must be (h, w, 3) uint8; got {picture.shape} {picture.dtype}. "
-                "Read it with zoo.pictures.read_picture?"
-            )
+        picture = check_picture(picture)
         height, width = picture.shape[:2]
         frame = self.frame(height, width)
         (rows, columns), (top, left) = self._placement(height, width)
@@ -131,6 +122,26 @@ class ImageConverter:
         offset = np.array([frame.offset_x, frame.offset_y] * 2, np.float64)
         size = np.array([self.image_size[1], self.image_size[0]] * 2, np.float64)
         return scale, offset, size
+
+
+def check_image_size(image_size) -> None:
+    """Raise ValueError unless the size is a height and a width."""
+    if np.shape(image_size) != (2,) or min(image_size) < 1:
+        raise ValueError(
+            f"image_size must be (height, width), both at least 1; got {image_size}. "
+            "One number for both sides?"
+        )
+
+
+def check_picture(picture) -> np.ndarray:
+    """Return the picture as an array; raise ValueError unless it is (h, w, 3) uint8."""
+    picture = np.asarray(picture)
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise ValueError(
+            f"a picture must be (h, w, 3) uint8; got {picture.shape} {picture.dtype}. "
+            "Read it with zoo.pictures.read_picture?"
+        )
+    return picture
 
 
 def _resize(picture: np.ndarray, rows: int, columns: int) -> np.ndarray:

@@ -2,6 +2,12 @@
 
 from zoo.metrics.book import BoxMAE, ClassError
 from zoo.metrics.bootstrap import paired_bootstrap
+from zoo.metrics.classification import (
+    class_confusion,
+    class_table,
+    classification_metrics,
+    paired_classification_bootstrap,
+)
 from zoo.metrics.coco import COCO_METRICS
 from zoo.metrics.detection import detection_metrics, metrics_of_kinds, trivial_detections
 from zoo.metrics.segmentation import (
@@ -15,11 +21,15 @@ __all__ = [
     "COCO_METRICS",
     "BoxMAE",
     "ClassError",
+    "class_confusion",
+    "class_table",
+    "classification_metrics",
     "confusion_matrix",
     "detection_metrics",
     "metrics_of_confusion",
     "metrics_of_kinds",
     "paired_bootstrap",
+    "paired_classification_bootstrap",
     "paired_segmentation_bootstrap",
     "segmentation_metrics",
     "trivial_detections",

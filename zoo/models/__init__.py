@@ -1,11 +1,13 @@
 """Models: pictures in, results out, each a choice of pieces."""
 
+from zoo.models.classifier import Classifier
 from zoo.models.detector import Detector
 from zoo.models.fast_rcnn import FastRCNN
 from zoo.models.faster_rcnn import FasterRCNN
 from zoo.models.mask_rcnn import MaskRCNN
 from zoo.models.presets import create, list_presets
 from zoo.models.rcnn import RCNN
+from zoo.models.row_reuse import ReusedRows, match_classes, reuse_rows
 from zoo.models.ssd import SSD
 from zoo.models.task import Task, load
 from zoo.models.yolo import YOLO
@@ -14,12 +16,16 @@ __all__ = [
     "RCNN",
     "SSD",
     "YOLO",
+    "Classifier",
     "Detector",
     "FastRCNN",
     "FasterRCNN",
     "MaskRCNN",
+    "ReusedRows",
     "Task",
     "create",
     "list_presets",
     "load",
+    "match_classes",
+    "reuse_rows",
 ]

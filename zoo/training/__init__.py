@@ -2,6 +2,7 @@
 
 from zoo.training.callbacks import EvaluateAnswers, ReportProgress
 from zoo.training.checkpoint import Checkpointer, restore_checkpoint, save_checkpoint
+from zoo.training.depth import UnfreezeStages, depth_multipliers, stage_keys
 from zoo.training.fit import fit
 from zoo.training.optimizers import build_optimizer
 from zoo.training.region_svms import FitRegionSVMs
@@ -11,8 +12,11 @@ __all__ = [
     "EvaluateAnswers",
     "FitRegionSVMs",
     "ReportProgress",
+    "UnfreezeStages",
     "build_optimizer",
+    "depth_multipliers",
     "fit",
     "restore_checkpoint",
     "save_checkpoint",
+    "stage_keys",
 ]

@@ -115,9 +115,12 @@ class EvaluateAnswers(keras.callbacks.Callback):
         if done % self.every_epochs and done != self.epochs:
             return
         step = done * self.steps_per_epoch
-        metrics = scalar_metrics(self._scores(step).metrics())
+        scores = self._scores(step)
+        metrics = scalar_metrics(scores.metrics())
         metrics |= self.model.evaluate(self.batches, verbose=0, return_dict=True)
         metrics = {f"val/{name}": value for name, value in metrics.items()}
+        if (picture := scores.picture()) is not None:
+            self._keep(picture, "confusion", step)
         self.report("evaluation", step=step, epoch=done, metrics=metrics)
 
     def _scores(self, step):
@@ -135,9 +138,11 @@ class EvaluateAnswers(keras.callbacks.Callback):
 
     def _draw(self, record, answer, step):
         image_id, picture, truth = record
-        path = self.samples / f"{step:06d}-{Path(image_id).stem}.png"
         shown = self.answers.certain(answer, _SAMPLE_SCORE)
-        drawn = self.answers.draw(read_picture(picture), shown, truth)
+        self._keep(self.answers.draw(read_picture(picture), shown, truth), image_id, step)
+
+    def _keep(self, drawn, image_id, step):
+        path = self.samples / f"{step:06d}-{Path(image_id).stem}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(drawn).save(path)
         place = str(path.relative_to(self.samples.parent))

@@ -2,11 +2,14 @@
 
 import keras
 
+from zoo.training.layer_rates import LayerwiseAdam, LayerwiseAdamW, LayerwiseSGD
+
 _OPTIMIZERS = {
     "sgd": keras.optimizers.SGD,
     "adam": keras.optimizers.Adam,
     "adamw": keras.optimizers.AdamW,
 }
+_LAYERWISE = {"sgd": LayerwiseSGD, "adam": LayerwiseAdam, "adamw": LayerwiseAdamW}
 
 
 def build_optimizer(
@@ -19,6 +22,7 @@ def build_optimizer(
     final_fraction=0.0,
     weight_decay=None,
     clip_norm=None,
+    multipliers=None,
     **options,
 ):
     """Build a Keras optimizer with its schedule.
@@ -35,12 +39,15 @@ def build_optimizer(
         warmup_steps: steps of linear rise from 0 to the peak.
         final_fraction: the last rate over the peak, with "cosine".
         weight_decay, clip_norm: None for none; `clip_norm` bounds the global gradient norm.
+        multipliers: factors on the rate by layer, as `LayerRates` takes them: {"head": 10}.
         **options: of the optimizer class, such as `momentum`.
     Raises: ValueError on an unknown name.
     """
     if name not in _OPTIMIZERS:
         raise ValueError(f"optimizer name must be one of {sorted(_OPTIMIZERS)}; got {name!r}.")
-    optimizer = _OPTIMIZERS[name](
+    if multipliers:
+        options["multipliers"] = multipliers
+    optimizer = (_LAYERWISE if multipliers else _OPTIMIZERS)[name](
         _schedule(schedule, learning_rate, total_steps, warmup_steps, final_fraction),
         weight_decay=weight_decay,
         global_clipnorm=clip_norm,

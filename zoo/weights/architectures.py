@@ -17,6 +17,7 @@ from zoo.weights.backbone_tables import (
     resnet_table,
     vgg_table,
 )
+from zoo.weights.classifier_tables import classifier_head_table
 from zoo.weights.detector_tables import (
     box_head_table,
     mask_head_table,
@@ -83,6 +84,10 @@ def _backbone_parts(table, layer):
     return [(layer, table)]
 
 
+def _classifier_parts(backbone_table, head_table, task):
+    return [(task.backbone, backbone_table), (task.head, head_table)]
+
+
 _BACKBONES = {
     f"torchvision:resnet{depth}": resnet_table(depth) | classifier_table("fc")
     for depth in (18, 34, 50, 101)
@@ -106,4 +111,10 @@ _PARTS |= {
     "torchvision:fasterrcnn_resnet50_fpn": _faster_rcnn_parts,
     "torchvision:maskrcnn_resnet50_fpn": _mask_rcnn_parts,
     "torchvision:ssd300_vgg16": _ssd300_parts,
+}
+# Whole classifiers: the backbone's tensors, and those that have no place in a backbone.
+_PARTS |= {
+    f"{name}_classifier": partial(_classifier_parts, table, classifier_head_table(name))
+    for name, table in _BACKBONES.items()
+    if classifier_head_table(name)
 }

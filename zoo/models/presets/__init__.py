@@ -2,6 +2,7 @@
 
 import difflib
 
+from zoo.models.presets.classifier import classifier
 from zoo.models.presets.fast_rcnn import fast_rcnn
 from zoo.models.presets.faster_rcnn import faster_rcnn
 from zoo.models.presets.mask_rcnn import mask_rcnn
@@ -12,6 +13,7 @@ from zoo.models.presets.yolo_v1 import yolo_v1
 from zoo.models.task import Task
 
 _PRESETS = {
+    "classifier": classifier,
     "fast_rcnn": fast_rcnn,
     "faster_rcnn": faster_rcnn,
     "mask_rcnn": mask_rcnn,

@@ -1,0 +1,110 @@
+"""The class of a whole picture, a `Classification` each, scored by how often it is right.
+
+Shape letters: I pictures, C classes.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from zoo.draw import draw_classification
+from zoo.draw_confusion import draw_confusion
+from zoo.metrics import (
+    class_confusion,
+    classification_metrics,
+    paired_classification_bootstrap,
+)
+from zoo.results import Classification
+
+SHOWN = 5  # classes of a picture in a results file
+
+
+class ClassificationAnswers:
+    """How classifiers are asked."""
+
+    metric = "top1"  # by which two models are compared where nothing else is named
+
+    def __init__(self, tasks):
+        """Take the models, of which nothing has to be known."""
+
+    def ask(self, task, pictures) -> list[Classification]:
+        """Return what each picture shows."""
+        return task.classify(pictures)
+
+    def truths(self, source, split, limit=None):
+        """Iterate over (image id, encoded picture, label) of a split."""
+        for image_id, picture, truth in source.ground_truth(split, limit):
+            yield image_id, picture, int(truth.labels[0])
+
+    def scores(self, class_names) -> "ClassificationScores":
+        """Return an empty score sheet."""
+        return ClassificationScores(class_names)
+
+    def certain(self, answer, min_score) -> Classification:
+        """Return the answer: a picture has a class, however sure that is."""
+        return answer
+
+    def draw(self, picture, answer, truth=None) -> np.ndarray:
+        """Return the picture (H, W, 3) uint8 with its most probable classes, and the true one."""
+        return draw_classification(picture, answer, truth)
+
+    def rows(self, answer, image_id) -> list[dict]:
+        """Return a row a class, the most probable ones first."""
+        best = np.argsort(-answer.probabilities, kind="stable")[:SHOWN]
+        return [
+            {
+                "image_id": image_id,
+                "category_id": int(label),
+                "name": answer.name(int(label)),
+                "score": float(answer.probabilities[label]),
+            }
+            for label in best
+        ]
+
+    def renamed(self, answer, labels, names) -> Classification:
+        """Return the answer in other labels: `labels[k]` is what label k is called there."""
+        probabilities = np.zeros(len(names), np.float32)
+        probabilities[list(labels)] = answer.probabilities
+        return Classification(probabilities, names)
+
+
+class ClassificationScores:
+    """A split's labels and what was answered.
+
+    Args:
+        class_names: C names, of the data.
+    """
+
+    def __init__(self, class_names: Sequence[str]):
+        self.class_names = class_names
+        self.labels: list[int] = []
+        self.answers: list[Classification] = []
+
+    def add(self, truth: int, answer: Classification) -> None:
+        """Note one picture."""
+        self.labels.append(truth)
+        self.answers.append(answer)
+
+    def metrics(self) -> dict:
+        """Return what `zoo.metrics.classification_metrics` does, of the answers."""
+        figures = classification_metrics(self.labels, self.answers)
+        return {name: value for name, value in figures.items() if not name.startswith("trivial_")}
+
+    def trivial(self) -> dict:
+        """Return what always answering the most frequent class would score."""
+        frequency = np.bincount(self.labels, minlength=len(self.class_names)).astype(np.float32)
+        constant = Classification(frequency / frequency.sum(), self.class_names)
+        figures = classification_metrics(self.labels, [constant] * len(self.labels))
+        return {name: figures[name] for name in self.metrics()}
+
+    def confidence(self, rival: "ClassificationScores", metric: str) -> float:
+        """Return how sure it is, 0..1, that these answers are better than the rival's."""
+        return paired_classification_bootstrap(
+            self.labels, self.answers, rival.answers, metric=metric
+        )
+
+    def picture(self) -> np.ndarray:
+        """Return the confusion of the classes, drawn."""
+        predicted = [answer.label for answer in self.answers]
+        confusion = class_confusion(self.labels, predicted, len(self.class_names))
+        return draw_confusion(confusion, self.class_names)
