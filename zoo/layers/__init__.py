@@ -22,11 +22,13 @@ from zoo.layers.roi_crop import RoICrop
 from zoo.layers.roi_decoder import RoIDecoder, class_probabilities
 from zoo.layers.rpn_head import RPNHead
 from zoo.layers.selective_search import SelectiveSearch
+from zoo.layers.transposed_conv import BilinearInitializer, TransposedConv
 from zoo.layers.yolo_head import YOLOHead
 
 __all__ = [
     "AnchorGenerator",
     "BatchNorm",
+    "BilinearInitializer",
     "BoxCoder",
     "BoxHead",
     "CellCoder",
@@ -48,6 +50,7 @@ __all__ = [
     "RoIDecoder",
     "SSDHead",
     "SelectiveSearch",
+    "TransposedConv",
     "YOLOHead",
     "class_probabilities",
 ]
