@@ -5,10 +5,11 @@ Importing `zoo` registers every layer and model, so `keras.saving.load_model` op
 
 from zoo import backbones, d2l, layers, losses, metrics, ops
 from zoo.models import Task, create, list_presets, load
-from zoo.results import Detections
+from zoo.results import Detections, Segmentation
 
 __all__ = [
     "Detections",
+    "Segmentation",
     "Task",
     "backbones",
     "create",
