@@ -57,8 +57,9 @@ def test_its_gradient_is_the_convolution():
     kernel = random(4, 4, 2, 3)
     matrix = ops.convert_to_numpy(conv_matrix(kernel, (6, 6), strides=2, padding=1))
     weights = random(1, 6, 6, 2)
+    factors = ops.convert_to_tensor(weights)
     found = gradient(
-        lambda y: transposed_conv(y, kernel, strides=2, padding=1) * weights, random(1, 3, 3, 3)
+        lambda y: transposed_conv(y, kernel, strides=2, padding=1) * factors, random(1, 3, 3, 3)
     )
     np.testing.assert_allclose(found.ravel(), matrix @ weights.ravel(), atol=1e-5)
 
