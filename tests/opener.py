@@ -19,10 +19,14 @@ import zoo  # noqa: E402, F401  it registers what the files hold
 
 
 def answer(model, pictures):
-    """Return the detections of a model as plain lists."""
+    """Return the results of a model as plain lists."""
     task = keras.saving.load_model(model)
     with np.load(pictures) as arrays:
-        found = task.detect([arrays[name] for name in arrays.files])
+        pictures = [arrays[name] for name in arrays.files]
+    if "segmentation" in task.result_kinds:
+        maps = task.segment(pictures)
+        return [{"classes": m.classes.tolist(), "scores": m.scores.tolist()} for m in maps]
+    found = task.detect(pictures)
     return [
         {
             "boxes": one.boxes.tolist(),

@@ -7,6 +7,7 @@ from zoo.layers.box_head import BoxHead
 from zoo.layers.cell_coder import CellCoder
 from zoo.layers.cell_decoder import CellDecoder
 from zoo.layers.decoder import Decoder
+from zoo.layers.fcn_head import FCNHead
 from zoo.layers.frozen_batch_norm import FrozenBatchNorm
 from zoo.layers.heads import SSDHead
 from zoo.layers.image_converter import Frame, ImageConverter
@@ -15,6 +16,7 @@ from zoo.layers.label_encoder import LabelEncoder
 from zoo.layers.mask_head import MaskHead
 from zoo.layers.matcher import Matcher
 from zoo.layers.normalize import Normalize
+from zoo.layers.padding_converter import PaddingConverter
 from zoo.layers.proposal_decoder import ProposalDecoder
 from zoo.layers.region_anchors import RegionAnchors
 from zoo.layers.region_sampler import RegionSampler
@@ -22,6 +24,7 @@ from zoo.layers.roi_crop import RoICrop
 from zoo.layers.roi_decoder import RoIDecoder, class_probabilities
 from zoo.layers.rpn_head import RPNHead
 from zoo.layers.selective_search import SelectiveSearch
+from zoo.layers.skip_head import SkipHead
 from zoo.layers.transposed_conv import BilinearInitializer, TransposedConv
 from zoo.layers.yolo_head import YOLOHead
 
@@ -34,6 +37,7 @@ __all__ = [
     "CellCoder",
     "CellDecoder",
     "Decoder",
+    "FCNHead",
     "Frame",
     "FrozenBatchNorm",
     "ImageConverter",
@@ -42,6 +46,7 @@ __all__ = [
     "MaskHead",
     "Matcher",
     "Normalize",
+    "PaddingConverter",
     "ProposalDecoder",
     "RPNHead",
     "RegionAnchors",
@@ -50,6 +55,7 @@ __all__ = [
     "RoIDecoder",
     "SSDHead",
     "SelectiveSearch",
+    "SkipHead",
     "TransposedConv",
     "YOLOHead",
     "class_probabilities",

@@ -3,14 +3,17 @@
 from zoo.models.detector import Detector
 from zoo.models.fast_rcnn import FastRCNN
 from zoo.models.faster_rcnn import FasterRCNN
+from zoo.models.fcn import FCN
 from zoo.models.mask_rcnn import MaskRCNN
 from zoo.models.presets import create, list_presets
 from zoo.models.rcnn import RCNN
+from zoo.models.segmenter import Segmenter
 from zoo.models.ssd import SSD
 from zoo.models.task import Task, load
 from zoo.models.yolo import YOLO
 
 __all__ = [
+    "FCN",
     "RCNN",
     "SSD",
     "YOLO",
@@ -18,6 +21,7 @@ __all__ = [
     "FastRCNN",
     "FasterRCNN",
     "MaskRCNN",
+    "Segmenter",
     "Task",
     "create",
     "list_presets",
