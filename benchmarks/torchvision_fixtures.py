@@ -1,10 +1,11 @@
 """Write what torchvision's models answer with weights that are a function of their names.
 
-    python benchmarks/torchvision_fixtures.py
+    python benchmarks/torchvision_fixtures.py [NAME ...]
 
 Runs where torchvision is (`torch==2.14.1 torchvision==0.29.1` when the fixtures were made), which
 need not be zoo's environment: only `tests/weights/pure_weights.py` is shared. The tests hold zoo's
-backbones and detectors to the files it writes, a few kilobytes each.
+backbones, detectors and segmenters to the files it writes, a few kilobytes each. Without names it
+writes all.
 """
 
 import sys
@@ -37,14 +38,21 @@ MASK_STEP = 4  # of a found mask's pixels, every so many are kept
 def main():
     """Write one .npz a model: its names and shapes, and samples of what it computes."""
     FIXTURES.mkdir(parents=True, exist_ok=True)
-    for name, (model, levels) in models().items():
+    for name, (model, levels) in wanted(models()):
         outputs = answer(model, levels, (HEIGHT, WIDTH))
         arrays = {
             level: sample(output.permute(0, 2, 3, 1).numpy()) for level, output in outputs.items()
         }
         write(name, model, arrays)
-    for name, (model, stages, side) in detectors().items():
+    for name, (model, stages, side) in wanted(detectors()):
         write(name, model, answer(model, stages, (side, side)))
+    for name, model in wanted(segmenters()):
+        write(name, model, answer(model, pixels, (HEIGHT, WIDTH)))
+
+
+def wanted(choice):
+    """Return the (name, model) pairs that the command line names, or all."""
+    return [pair for pair in choice.items() if pair[0] in sys.argv[1:] or not sys.argv[1:]]
 
 
 def answer(model, stages, size):
@@ -97,6 +105,22 @@ def detectors():
             SIDE,
         ),
         "maskrcnn_resnet50_fpn": (make.maskrcnn_resnet50_fpn(**fresh, **small), two_stages, SIDE),
+    }
+
+
+def segmenters():
+    """Return a segmenter by name, with the auxiliary head that published files have."""
+    make = torchvision.models.segmentation
+    options = {"weights": None, "weights_backbone": None, "aux_loss": True}
+    return {"fcn_resnet50": make.fcn_resnet50(num_classes=4, **options)}
+
+
+def pixels(model, pictures):
+    outputs = {name: maps.permute(0, 2, 3, 1).numpy() for name, maps in model(pictures).items()}
+    return {
+        "logits": sample(outputs["out"], 12),
+        "auxiliary_logits": sample(outputs["aux"], 12),
+        "classes": outputs["out"].argmax(-1).astype("uint8"),
     }
 
 

@@ -14,7 +14,7 @@ def import_model(
     out: Annotated[Path, typer.Option(help="The .keras file to write.")],
     classes: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A class name a line; else COCO's, or class_0 ..."),
+        typer.Option(metavar="FILE", help="A class name a line; else COCO's, VOC's or class_0 ..."),
     ] = None,
     image_size: Annotated[
         int | None, typer.Option(min=64, help="Side of the network's input, pixels.")
@@ -29,8 +29,8 @@ def import_model(
 ) -> None:
     """Convert a checkpoint of torchvision's to a .keras model.
 
-    Known: torchvision:ssd300_vgg16, torchvision:fasterrcnn_resnet50_fpn and
-    torchvision:maskrcnn_resnet50_fpn.
+    Known: torchvision:ssd300_vgg16, torchvision:fasterrcnn_resnet50_fpn,
+    torchvision:maskrcnn_resnet50_fpn and torchvision:fcn_resnet50.
     """
     from flows.worker_process import run_verb
 

@@ -36,9 +36,9 @@ def run(args: argparse.Namespace) -> int:
         from zoo import weights
 
         try:
-            create, classes_in = _builder(args.architecture)
+            create, classes_in, known_names = _builder(args.architecture)
             state = weights.load_state_dict(args.file)
-            names = _class_names(args.classes, classes_in(state))
+            names = _class_names(args.classes, classes_in(state), known_names())
             task = create(names, args)
             weights.convert_into(task, state, args.architecture)
             task.publish(args.out)
@@ -57,21 +57,32 @@ def _builder(architecture: str) -> Any:
     return _BUILDERS[architecture]
 
 
-def _class_names(path: Path | None, count: int) -> list[str]:
-    """Return the names of a file or, without one, COCO's where their number is right."""
-    from flows.coco_names import COCO_NAMES
-
+def _class_names(path: Path | None, count: int, known: list[str]) -> list[str]:
+    """Return the names of a file or, without one, the known ones where their number is right."""
     if path is None:
-        is_coco = count == len(COCO_NAMES)
-        return list(COCO_NAMES) if is_coco else [f"class_{label}" for label in range(count)]
+        return known if count == len(known) else [f"class_{label}" for label in range(count)]
     lines = path.read_text(encoding="utf-8").splitlines()
     names = [line.strip() for line in lines if line.strip()]
     if len(names) != count:
         raise UserError(
             f"{path} holds {len(names)} names; the weights are for {count} classes. The background "
-            "is not a class here."
+            "is a class of a segmenter, and none of a detector."
         )
     return names
+
+
+def _coco_names() -> list[str]:
+    """Name what the published detectors were trained on."""
+    from flows.coco_names import COCO_NAMES
+
+    return list(COCO_NAMES)
+
+
+def _voc_names() -> list[str]:
+    """Name what the published segmenters were trained on."""
+    from zoo.colormaps import VOC_CLASSES
+
+    return list(VOC_CLASSES)
 
 
 def _two_stage(preset: str) -> Any:
@@ -98,13 +109,25 @@ def _ssd300(names: list[str], args: argparse.Namespace) -> "Task":
     return zoo.create("ssd300_vgg16", class_names=names, image_size=size, caffe_pixels=True)
 
 
-def _rows(key: str, per_class: int) -> Any:
-    """Count classes by the rows of a tensor that has `per_class` a class and the background."""
+def _fcn_resnet50(names: list[str], args: argparse.Namespace) -> "Task":
+    import zoo
+
+    if args.norm_epsilon is not None:
+        raise UserError("fcn_resnet50 is published with epsilon 1e-5: leave out --norm-epsilon.")
+    return zoo.create("fcn_resnet50", class_names=names, image_size=args.image_size or 480)
+
+
+def _rows(key: str, per_class: int, background: int = 1) -> Any:
+    """Count classes by the rows of a tensor that has `per_class` a class and the background.
+
+    Args:
+        background: 0 where it is a class like the others.
+    """
 
     def count(state: dict[str, Any]) -> int:
         if key not in state:
             raise UserError(f"the file has no {key}. Is it of another architecture?")
-        return len(state[key]) // per_class - 1
+        return len(state[key]) // per_class - background
 
     return count
 
@@ -114,7 +137,21 @@ _BUILDERS = {
     "torchvision:ssd300_vgg16": (
         _ssd300,
         _rows("head.classification_head.module_list.0.bias", 4),  # anchors on a cell
+        _coco_names,
     ),
-    "torchvision:fasterrcnn_resnet50_fpn": (_two_stage("faster_rcnn"), _rows(_SCORES, 1)),
-    "torchvision:maskrcnn_resnet50_fpn": (_two_stage("mask_rcnn"), _rows(_SCORES, 1)),
+    "torchvision:fasterrcnn_resnet50_fpn": (
+        _two_stage("faster_rcnn"),
+        _rows(_SCORES, 1),
+        _coco_names,
+    ),
+    "torchvision:maskrcnn_resnet50_fpn": (
+        _two_stage("mask_rcnn"),
+        _rows(_SCORES, 1),
+        _coco_names,
+    ),
+    "torchvision:fcn_resnet50": (
+        _fcn_resnet50,
+        _rows("classifier.4.bias", 1, background=0),
+        _voc_names,
+    ),
 }

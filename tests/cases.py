@@ -162,6 +162,34 @@ def check_classifies_elsewhere(task, pictures, folder, *, atol):
         np.testing.assert_allclose(found, expected, atol=atol, rtol=0, err_msg=seen["backend"])
 
 
+def check_segments_elsewhere(task, pictures, folder, *, atol):
+    """Check that the published task gives its class maps on every installed backend.
+
+    Args:
+        task: any `zoo.Task` with `segment`.
+        pictures: list of (h, w, 3) uint8 arrays.
+        folder: an empty folder for the files.
+        atol: of scores.
+    """
+    model, shown = folder / "model.keras", folder / "pictures.npz"
+    task.publish(model)
+    np.savez(shown, *pictures)
+    expected = task.segment(pictures)
+    assert any(len(found.shares()) > 1 for found in expected), "one class: nothing is compared"
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda one: _open_on(one, model, shown), installed_backends()))
+    for backend, seen in zip(installed_backends(), answers, strict=True):
+        assert seen["backend"] == backend
+        assert "error" not in seen, seen["error"]
+        for found, wanted in zip(seen["found"], expected, strict=True):
+            np.testing.assert_allclose(found["scores"], wanted.scores, atol=atol, rtol=0)
+            # Where two classes are equal but for rounding, either may be the first.
+            ties = wanted.scores < 1 / len(wanted.class_names) + 2 * atol
+            np.testing.assert_array_equal(
+                np.array(found["classes"])[~ties], wanted.classes[~ties], err_msg=backend
+            )
+
+
 @functools.cache
 def _opener(backend):
     """Start a process of a backend that opens files until this one ends; see tests/opener.py."""
@@ -268,6 +296,18 @@ def colours(count, *, size=32, seed=0):
     return images, labels
 
 
+def small_fcn(**overrides) -> zoo.Task:
+    """FCN of 64x64 pixels with a skip, on two stages of ResNet-18."""
+    options = {"class_names": ["ground", "square"], "image_size": 64, "strides": (4, 8)}
+    options |= {"frozen_norm": False} | overrides
+    frozen_norm, dtype = options.pop("frozen_norm"), options.get("dtype")
+    if "backbone" not in options:
+        options["backbone"] = zoo.backbones.ResNet(
+            18, levels=("c2", "c3"), frozen_norm=frozen_norm, dtype=dtype
+        )
+    return zoo.create("fcn8s", **options)
+
+
 def with_proposals(task, images):
     """What an R-CNN takes: the pictures and the proposals of each."""
     return {"images": images, "proposals": np.stack([task.proposer(image) for image in images])}
@@ -279,6 +319,12 @@ def square_masks(labels, *, size=64):
     rows, columns = np.mgrid[:size, :size]
     inside = (edges[:, :, 0] <= columns) & (columns < edges[:, :, 2])
     return inside & (edges[:, :, 1] <= rows) & (rows < edges[:, :, 3])
+
+
+def square_classes(labels, *, size=64):
+    """The class maps (count, size, size) int32 of what `squares` draws: 0 ground, 1 square."""
+    present = labels["labels"][..., None, None] >= 0
+    return (square_masks(labels, size=size) & present).any(axis=1).astype("int32")
 
 
 def squares(count, *, size=64, seed=0, max_boxes=3):

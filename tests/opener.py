@@ -15,7 +15,7 @@ BACKEND = prepare_process()
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-import zoo  # noqa: E402  it registers what the files hold
+import zoo  # noqa: E402, F401  it registers what the files hold
 
 
 def answer(model, pictures):
@@ -23,8 +23,11 @@ def answer(model, pictures):
     task = keras.saving.load_model(model)
     with np.load(pictures) as arrays:
         pictures = [arrays[name] for name in arrays.files]
-    if isinstance(task, zoo.models.Classifier):
+    if task.kind == "classification":
         return [{"probabilities": one.probabilities.tolist()} for one in task.classify(pictures)]
+    if task.kind == "segmentation":
+        maps = task.segment(pictures)
+        return [{"classes": m.classes.tolist(), "scores": m.scores.tolist()} for m in maps]
     return [
         {
             "boxes": one.boxes.tolist(),

@@ -5,11 +5,12 @@ Importing `zoo` registers every layer and model, so `keras.saving.load_model` op
 
 from zoo import backbones, d2l, layers, losses, metrics, ops
 from zoo.models import Task, create, list_presets, load
-from zoo.results import Classification, Detections
+from zoo.results import Classification, Detections, Segmentation
 
 __all__ = [
     "Classification",
     "Detections",
+    "Segmentation",
     "Task",
     "backbones",
     "create",

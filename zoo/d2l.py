@@ -1,10 +1,11 @@
-"""The functions of Dive into Deep Learning, sections 13.3 to 13.7 and 13.9, under their own names.
+"""The functions of Dive into Deep Learning, sections 13.3 to 13.11, under their own names.
 
 They take the book's arguments and return the book's shapes and values, on the running backend, so
 that a reader can hold a cell of the book against them. That includes what the book does with odd
 input; each such place says "As the book" and names the function of `zoo.ops` that is right. New
 code should use `zoo.ops`. Shapes: B pictures, A anchors, M boxes, C classes; boxes are (A, 4) xyxy.
-Reference: Zhang, Lipton, Li, Smola: Dive into Deep Learning, 13.3, 13.4 and 13.9 (PyTorch).
+Reference: Zhang, Lipton, Li, Smola: Dive into Deep Learning, 13.3, 13.4, 13.9 to 13.11
+(PyTorch).
 """
 
 import keras
@@ -15,18 +16,23 @@ from zoo.colormaps import voc_colormap
 from zoo.ops.anchors import prior_boxes
 from zoo.ops.boxes import convert_boxes, to_float32_boxes
 from zoo.ops.suppression import greedy_suppression, intersection_and_union
+from zoo.ops.transposed import bilinear_kernel as _bilinear_kernel
+from zoo.ops.transposed import conv_matrix, transposed_conv
 
 __all__ = [
     "assign_anchor_to_bbox",
+    "bilinear_kernel",
     "box_center_to_corner",
     "box_corner_to_center",
     "box_iou",
+    "kernel2matrix",
     "multibox_detection",
     "multibox_prior",
     "multibox_target",
     "nms",
     "offset_boxes",
     "offset_inverse",
+    "trans_conv",
     "voc_colormap2label",
     "voc_label_indices",
     "voc_rand_crop",
@@ -243,6 +249,38 @@ def voc_rand_crop(feature, label, height, width):
     left = int(keras.random.randint((), 0, columns - width + 1))
     window = (..., slice(top, top + height), slice(left, left + width))
     return feature[window], label[window]
+
+
+def trans_conv(X, K):  # noqa: N803  the book's names
+    """Convolve one map with one kernel, transposed (see also `zoo.ops.transposed_conv`).
+
+    Args:
+        X: (H, W) float; K: (h, w) float.
+    Returns: (H + h - 1, W + w - 1) float32.
+    """
+    features, kernel = (ops.cast(values, "float32") for values in (X, K))
+    return transposed_conv(features[None, :, :, None], kernel[:, :, None, None])[0, :, :, 0]
+
+
+def kernel2matrix(K):  # noqa: N803
+    """Write a 2x2 kernel on a 3x3 map as a matrix (see also `zoo.ops.conv_matrix`).
+
+    Args:
+        K: (2, 2) float.
+    Returns: (4, 9) float32.
+    """
+    return conv_matrix(K, (3, 3))
+
+
+def bilinear_kernel(in_channels, out_channels, kernel_size):
+    """Make the kernel of bilinear interpolation in PyTorch's layout (see `zoo.ops`).
+
+    Args:
+        in_channels, out_channels: the same number; kernel_size: int.
+    Returns: (in, out, kernel_size, kernel_size) float32.
+    """
+    kernel = _bilinear_kernel(kernel_size, in_channels, out_channels)
+    return ops.transpose(kernel, (3, 2, 0, 1))
 
 
 def _assign(iou, iou_threshold):

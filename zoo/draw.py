@@ -1,4 +1,4 @@
-"""Draw detections on a picture: a frame, a class name and a score each; ground truth has no score.
+"""Draw results on a picture: detections with frame, class name and score, or classes of pixels.
 
 Sizes follow the picture, so that a thumbnail and a photograph read alike.
 """
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from zoo.results import Classification, Detections
+from zoo.results import Classification, Detections, Segmentation
 
 # Told apart on photographs and by most colour-blind eyes (seven of Okabe and Ito 2008, and three
 # more); with more than ten classes the colours repeat, and the captions tell.
@@ -108,6 +108,38 @@ def draw_classification(
     return np.asarray(canvas)
 
 
+def draw_segmentation(
+    picture: np.ndarray,
+    segmentation: Segmentation,
+    *,
+    opacity: float = 0.6,
+    legend: bool = True,
+) -> np.ndarray:
+    """Tint every pixel of a copy of the picture with the colour of its class.
+
+    A class whose colour is black, as VOC's background, leaves the picture as it is.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        segmentation: of this picture.
+        opacity: 0..1, how much of the colour covers the picture.
+        legend: whether the names of the tinted classes are written, the largest class first.
+    Returns: (H, W, 3) uint8.
+    Raises: ValueError if the picture is not (H, W, 3) uint8 or of another size.
+    """
+    _check_picture(picture)
+    if picture.shape[:2] != segmentation.classes.shape:
+        raise ValueError(
+            f"the picture is {picture.shape[:2]} but its classes are "
+            f"{segmentation.classes.shape}. Are they of another picture, or was it resized?"
+        )
+    colors = segmentation.to_colors()
+    tinted = colors.any(axis=-1)
+    canvas = picture.copy()
+    canvas[tinted] = ((1 - opacity) * picture[tinted] + opacity * colors[tinted]).astype(np.uint8)
+    return _with_legend(canvas, segmentation, colors) if legend else canvas
+
+
 def contact_sheet(
     pictures: Sequence[np.ndarray], columns: int = 4, *, cell: int = 320
 ) -> np.ndarray:
@@ -158,6 +190,24 @@ def _tint(picture: np.ndarray, detections: Detections) -> np.ndarray:
     return tinted
 
 
+def _with_legend(picture: np.ndarray, segmentation: Segmentation, colors: np.ndarray) -> np.ndarray:
+    """Write names in the corner, one below the other, as long as there is room."""
+    canvas = Image.fromarray(picture)
+    pen = ImageDraw.Draw(canvas)
+    bottom = 0.0
+    for label in segmentation.shares():
+        color = tuple(colors[segmentation.classes == label][0].tolist())
+        if color == BLACK:
+            continue
+        height = _caption_size(pen, canvas.size, segmentation.name(label), line_width(picture))[1]
+        if bottom + height > canvas.height:
+            break
+        bottom += height
+        box = np.array([0, bottom, 0, bottom])
+        _caption(pen, canvas.size, box, segmentation.name(label), color, line_width(picture))
+    return np.asarray(canvas)
+
+
 def _frames(pen, canvas_size, objects: Detections, captions: list[str], width: int) -> None:
     for box, label in zip(objects.boxes, objects.labels, strict=True):
         _rectangle(pen, box, _colour(label), width)
@@ -191,9 +241,9 @@ def _caption(
     Returns: where the caption ends, pixels from the top.
     """
     font = _font(max(10, min(canvas_size) // 30))
-    left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
+    left, top, _, _ = pen.textbbox((0, 0), text, font=font)
     pad = width + 1
-    wide, high = right - left + 2 * pad, bottom - top + 2 * pad
+    wide, high = _caption_size(pen, canvas_size, text, width)
     x1, y1, _, _ = _ordered(box)
     x = max(0.0, min(x1, canvas_size[0] - wide))
     above = y1 >= high and not below
@@ -201,6 +251,12 @@ def _caption(
     pen.rectangle((x, y, x + wide, y + high), fill=colour)
     pen.text((x + pad - left, y + pad - top), text, font=font, fill=_ink(colour))
     return y + high
+
+
+def _caption_size(pen, canvas_size, text: str, width: int) -> tuple[float, float]:
+    font = _font(max(10, min(canvas_size) // 30))
+    left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
+    return right - left + 2 * (width + 1), bottom - top + 2 * (width + 1)
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from zoo import Classification, Detections
+from zoo import Classification, Detections, Segmentation
 from zoo.answers import answers_of
 
 pytestmark = pytest.mark.any_backend
@@ -67,3 +67,41 @@ def test_a_classification_is_renamed_and_written_in_the_labels_of_the_data():
         "name": "a",
         "score": pytest.approx(0.7),
     }
+
+
+def pixels(*maps):
+    """The sheet of two class maps of 2x2 pixels, answered by these."""
+    sheet = answers_of(SimpleNamespace(kind="segmentation")).scores(("ground", "ball"))
+    truths = np.array([[[0, 0], [0, 1]], [[0, 0], [255, 1]]])
+    for truth, answer in zip(truths, maps, strict=True):
+        sheet.add(truth, Segmentation(np.array(answer)))
+    return sheet
+
+
+def test_pixels_are_scored_beside_the_most_frequent_class():
+    right, ground = [[0, 0], [0, 1]], [[0, 0], [0, 0]]
+    sheet = pixels(right, ground)
+    # Seven pixels count: 5 ground, all found, with one ball called so; 2 balls, one found.
+    assert sheet.metrics()["pixel_accuracy"] == pytest.approx(6 / 7)
+    assert sheet.metrics()["miou"] == pytest.approx((5 / 6 + 1 / 2) / 2)
+    assert sheet.trivial()["miou"] == pytest.approx((5 / 7 + 0) / 2)
+    assert sheet.metrics().keys() == sheet.trivial().keys()
+    assert pixels(right, right).confidence(pixels(ground, ground), "miou") == 1.0
+
+
+def test_a_class_map_is_renamed_and_written_as_run_lengths():
+    answers = answers_of(SimpleNamespace(kind="segmentation"))
+    found = Segmentation(np.array([[0, 1], [1, 1]]), class_names=("ball", "ground"))
+    renamed = answers.renamed(found, [1, 0], ("ground", "ball"))
+    assert renamed.classes.tolist() == [[1, 0], [0, 0]]
+    rows = answers.rows(renamed, 3)
+    assert [row["category_id"] for row in rows] == [0, 1]
+    assert rows[0]["segmentation"]["size"] == [2, 2]
+
+
+def test_truth_is_drawn_beside_the_answer():
+    answers = answers_of(SimpleNamespace(kind="segmentation"))
+    found = Segmentation(np.ones((20, 30), int), class_names=("ground", "ball"))
+    drawn = answers.draw(np.zeros((20, 30, 3), np.uint8), found, np.zeros((20, 30), np.uint8))
+    assert drawn.shape == (20, 60, 3)
+    assert drawn[:, 31:].max() == 0

@@ -41,6 +41,17 @@ def test_command_writes_a_model_with_the_weights_and_the_names(ssd300, tmp_path)
 
 
 @pytest.mark.any_backend
+def test_a_segmenter_counts_its_background(tmp_path, capsys):
+    # As torchvision publishes it: with an auxiliary head, which the model does without.
+    file = tmp_path / "fcn.safetensors"
+    numpy_files.save_file(read_fixture("fcn_resnet50")[0], file)
+    out = tmp_path / "model.keras"
+    command = ["import", "torchvision:fcn_resnet50", str(file), f"--out={out}"]
+    assert worker.main([*command, "--image-size=64"]) == 0, told(capsys)
+    assert zoo.load(out).class_names == ("class_0", "class_1", "class_2", "class_3")
+
+
+@pytest.mark.any_backend
 def test_what_does_not_fit_is_told(ssd300, tmp_path, capsys):
     names = tmp_path / "names.txt"
     names.write_text("red\n", encoding="utf-8")

@@ -16,10 +16,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 from cases import (  # noqa: E402
+    small_fcn,
     small_mask_rcnn,
     small_rcnn,
     small_ssd,
     small_yolo,
+    square_classes,
     square_masks,
     squares,
     with_proposals,
@@ -76,9 +78,14 @@ def rcnn():
     return small_rcnn(backbone=backbone, roi_samples=200, proposals=8, dtype="float32")
 
 
+def fcn():
+    return small_fcn(frozen_norm=True, dtype="float32")
+
+
 TASKS = {
     "book": (lambda: ssd(zoo.losses.AnchorMeanLoss()), 0.1),
     "multibox": (lambda: ssd(zoo.losses.MultiBoxLoss()), 0.1),
+    "fcn": (fcn, 0.01),
     "mask_rcnn": (mask_rcnn, 0.01),
     "rcnn": (rcnn, 0.01),
     "yolo": (yolo, 3e-4),  # sums over a picture: its gradients are larger
@@ -96,10 +103,14 @@ def train(task):
     """Return the metrics of the epoch; pictures differ in their number of positives."""
     images, labels = squares(PICTURES * STEPS, seed=4)
     labels["labels"][::3] = -1
-    if "masks" in task.result_kinds:
+    if task.kind == "segmentation":  # pictures differ in how many pixels have a class
+        classes = square_classes(labels)
+        classes[::2, :40] = 255
+        labels = {"segmentation": classes}
+    if task.kind == "detection" and "masks" in task.result_kinds:
         # Before the first step Keras adds up the replicas' batches, which booleans do not allow.
         labels["masks"] = square_masks(labels).astype("uint8")
-    inputs = images if task.proposer is None else with_proposals(task, images)
+    inputs = images if getattr(task, "proposer", None) is None else with_proposals(task, images)
     history = task.fit(inputs, labels, batch_size=PICTURES, shuffle=False, verbose=0).history
     return {name: values[0] for name, values in history.items()}
 

@@ -6,8 +6,13 @@ kind. Answers and truths are NumPy in the original picture's pixels.
 
 from zoo.answers.classification import ClassificationAnswers
 from zoo.answers.detection import DetectionAnswers
+from zoo.answers.segmentation import SegmentationAnswers
 
-_KINDS = {"classification": ClassificationAnswers, "detection": DetectionAnswers}
+_KINDS = {
+    "classification": ClassificationAnswers,
+    "detection": DetectionAnswers,
+    "segmentation": SegmentationAnswers,
+}
 
 
 def answers_of(*tasks):
@@ -25,4 +30,4 @@ def answers_of(*tasks):
     return _KINDS[kinds.pop()](tasks)
 
 
-__all__ = ["ClassificationAnswers", "DetectionAnswers", "answers_of"]
+__all__ = ["ClassificationAnswers", "DetectionAnswers", "SegmentationAnswers", "answers_of"]

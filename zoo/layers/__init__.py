@@ -9,6 +9,7 @@ from zoo.layers.cell_decoder import CellDecoder
 from zoo.layers.class_head import ClassHead
 from zoo.layers.crop_converter import CropConverter
 from zoo.layers.decoder import Decoder
+from zoo.layers.fcn_head import FCNHead
 from zoo.layers.frozen_batch_norm import FrozenBatchNorm
 from zoo.layers.heads import SSDHead
 from zoo.layers.image_converter import Frame, ImageConverter
@@ -17,6 +18,7 @@ from zoo.layers.label_encoder import LabelEncoder
 from zoo.layers.mask_head import MaskHead
 from zoo.layers.matcher import Matcher
 from zoo.layers.normalize import Normalize
+from zoo.layers.padding_converter import PaddingConverter
 from zoo.layers.proposal_decoder import ProposalDecoder
 from zoo.layers.region_anchors import RegionAnchors
 from zoo.layers.region_sampler import RegionSampler
@@ -24,11 +26,14 @@ from zoo.layers.roi_crop import RoICrop
 from zoo.layers.roi_decoder import RoIDecoder, class_probabilities
 from zoo.layers.rpn_head import RPNHead
 from zoo.layers.selective_search import SelectiveSearch
+from zoo.layers.skip_head import SkipHead
+from zoo.layers.transposed_conv import BilinearInitializer, TransposedConv
 from zoo.layers.yolo_head import YOLOHead
 
 __all__ = [
     "AnchorGenerator",
     "BatchNorm",
+    "BilinearInitializer",
     "BoxCoder",
     "BoxHead",
     "CellCoder",
@@ -36,6 +41,7 @@ __all__ = [
     "ClassHead",
     "CropConverter",
     "Decoder",
+    "FCNHead",
     "Frame",
     "FrozenBatchNorm",
     "ImageConverter",
@@ -44,6 +50,7 @@ __all__ = [
     "MaskHead",
     "Matcher",
     "Normalize",
+    "PaddingConverter",
     "ProposalDecoder",
     "RPNHead",
     "RegionAnchors",
@@ -52,6 +59,8 @@ __all__ = [
     "RoIDecoder",
     "SSDHead",
     "SelectiveSearch",
+    "SkipHead",
+    "TransposedConv",
     "YOLOHead",
     "class_probabilities",
 ]

@@ -1,4 +1,4 @@
-"""Losses on targets of anchors and regions; each reduces through `keras.losses` objects only.
+"""Losses on targets of anchors, regions and pixels; all reduce through `keras.losses` objects.
 
 A hand-written mean is doubled under two TensorFlow replicas; a `keras.losses` object is not.
 """
@@ -8,6 +8,15 @@ from zoo.losses.mask import MaskLoss
 from zoo.losses.multibox import MultiBoxLoss
 from zoo.losses.roi import RoILoss
 from zoo.losses.rpn import RPNLoss
+from zoo.losses.segmentation import SegmentationLoss
 from zoo.losses.yolo import YOLOLoss
 
-__all__ = ["AnchorMeanLoss", "MaskLoss", "MultiBoxLoss", "RPNLoss", "RoILoss", "YOLOLoss"]
+__all__ = [
+    "AnchorMeanLoss",
+    "MaskLoss",
+    "MultiBoxLoss",
+    "RPNLoss",
+    "RoILoss",
+    "SegmentationLoss",
+    "YOLOLoss",
+]

@@ -4,15 +4,18 @@ from zoo.models.classifier import Classifier
 from zoo.models.detector import Detector
 from zoo.models.fast_rcnn import FastRCNN
 from zoo.models.faster_rcnn import FasterRCNN
+from zoo.models.fcn import FCN
 from zoo.models.mask_rcnn import MaskRCNN
 from zoo.models.presets import create, list_presets
 from zoo.models.rcnn import RCNN
 from zoo.models.row_reuse import ReusedRows, match_classes, reuse_rows
+from zoo.models.segmenter import Segmenter
 from zoo.models.ssd import SSD
 from zoo.models.task import Task, load
 from zoo.models.yolo import YOLO
 
 __all__ = [
+    "FCN",
     "RCNN",
     "SSD",
     "YOLO",
@@ -22,6 +25,7 @@ __all__ = [
     "FasterRCNN",
     "MaskRCNN",
     "ReusedRows",
+    "Segmenter",
     "Task",
     "create",
     "list_presets",

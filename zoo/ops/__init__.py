@@ -1,4 +1,4 @@
-"""Pure functions on `keras.ops`, from boxes and anchors to suppression, RoI crops and masks.
+"""Pure functions on `keras.ops`: boxes, anchors, suppression, RoI crops, masks, transposed maps.
 
 They hold on every backend, compute in float32, keep static shapes, and run eagerly as well as
 inside `tf.function` and `jax.jit`.
@@ -15,13 +15,16 @@ from zoo.ops.roi_align import multilevel_roi_align, roi_align
 from zoo.ops.roi_pool import roi_pool
 from zoo.ops.sampling import balanced_sample, hard_negative_mask
 from zoo.ops.suppression import batched_nms, nms
+from zoo.ops.transposed import bilinear_kernel, conv_matrix, transposed_conv
 
 __all__ = [
     "assign_levels",
     "balanced_sample",
     "batched_nms",
+    "bilinear_kernel",
     "box_area",
     "clip_boxes",
+    "conv_matrix",
     "convert_boxes",
     "crop_masks",
     "decode_boxes",
@@ -34,4 +37,5 @@ __all__ = [
     "prior_boxes",
     "roi_align",
     "roi_pool",
+    "transposed_conv",
 ]

@@ -25,6 +25,7 @@ from zoo.weights.detector_tables import (
     ssd_head_table,
     ssd_vgg_tables,
 )
+from zoo.weights.segmenter_tables import fcn_head_table, unused_table
 from zoo.weights.tables import prefixed
 
 
@@ -80,6 +81,18 @@ def _ssd300_parts(task):
     ]
 
 
+def _fcn_resnet50_parts(task):
+    """Return the parts; files have an auxiliary head, which a task need not have."""
+    auxiliary = fcn_head_table("aux_classifier")
+    second = (
+        (task.head, unused_table(auxiliary))
+        if task.auxiliary_head is None
+        else (task.auxiliary_head, auxiliary)
+    )
+    body = prefixed(resnet_table(50), "backbone.")
+    return [(task.backbone, body), (task.head, fcn_head_table()), second]
+
+
 def _backbone_parts(table, layer):
     return [(layer, table)]
 
@@ -111,6 +124,7 @@ _PARTS |= {
     "torchvision:fasterrcnn_resnet50_fpn": _faster_rcnn_parts,
     "torchvision:maskrcnn_resnet50_fpn": _mask_rcnn_parts,
     "torchvision:ssd300_vgg16": _ssd300_parts,
+    "torchvision:fcn_resnet50": _fcn_resnet50_parts,
 }
 # Whole classifiers: the backbone's tensors, and those that have no place in a backbone.
 _PARTS |= {

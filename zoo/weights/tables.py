@@ -14,7 +14,7 @@ AS_IS = None
 UNUSED = (None, AS_IS)
 
 # PyTorch's names of a batch norm's weights, and Keras'.
-_NORM = {
+NORM = {
     "weight": "gamma",
     "bias": "beta",
     "running_mean": "moving_mean",
@@ -46,5 +46,5 @@ def dense_table(source, target):
 def conv_norm_table(conv, norm, target, axes=CONV):
     """Map a convolution without bias and its batch norm to the `ConvNorm` at `target`."""
     return {f"{conv}.weight": (f"{target}/conv/kernel", axes)} | {
-        f"{norm}.{theirs}": (f"{target}/norm/{ours}", AS_IS) for theirs, ours in _NORM.items()
+        f"{norm}.{theirs}": (f"{target}/norm/{ours}", AS_IS) for theirs, ours in NORM.items()
     }

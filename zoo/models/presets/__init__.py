@@ -5,6 +5,7 @@ import difflib
 from zoo.models.presets.classifier import classifier
 from zoo.models.presets.fast_rcnn import fast_rcnn
 from zoo.models.presets.faster_rcnn import faster_rcnn
+from zoo.models.presets.fcn import fcn8s, fcn16s, fcn32s, fcn_resnet18, fcn_resnet50
 from zoo.models.presets.mask_rcnn import mask_rcnn
 from zoo.models.presets.rcnn import rcnn
 from zoo.models.presets.ssd300_vgg16 import ssd300_vgg16
@@ -16,6 +17,11 @@ _PRESETS = {
     "classifier": classifier,
     "fast_rcnn": fast_rcnn,
     "faster_rcnn": faster_rcnn,
+    "fcn16s": fcn16s,
+    "fcn32s": fcn32s,
+    "fcn8s": fcn8s,
+    "fcn_resnet18": fcn_resnet18,
+    "fcn_resnet50": fcn_resnet50,
     "mask_rcnn": mask_rcnn,
     "rcnn": rcnn,
     "ssd300_vgg16": ssd300_vgg16,
@@ -34,7 +40,7 @@ def create(preset, num_classes=None, *, class_names=None, **overrides) -> Task:
 
     Args:
         preset: one of `list_presets()`.
-        num_classes: C, without the background.
+        num_classes: C, without the background; of a segmenter with it.
         class_names: names of labels 0..C-1; None: "class_0", "class_1", ...
         **overrides: of the preset, such as `image_size` or `backbone`.
     Raises: ValueError on an unknown preset or when the two ways to give C disagree.
@@ -55,6 +61,6 @@ def _names(num_classes, class_names):
     if num_classes not in (None, len(class_names)):
         raise ValueError(
             f"num_classes is {num_classes} but class_names holds {len(class_names)} names: "
-            f"{list(class_names)}. Background is not a class here."
+            f"{list(class_names)}. Background is not a class of a detector."
         )
     return tuple(class_names)
