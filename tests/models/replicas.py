@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 from cases import (  # noqa: E402
+    small_fast_rcnn,
     small_mask_rcnn,
     small_rcnn,
     small_ssd,
@@ -76,10 +77,16 @@ def rcnn():
     return small_rcnn(backbone=backbone, roi_samples=200, proposals=8, dtype="float32")
 
 
+def fast_rcnn():
+    backbone = zoo.backbones.ResNet(18, levels=("c3",), frozen_norm=True, dtype="float32")
+    return small_fast_rcnn(backbone=backbone, roi_samples=200, dtype="float32")
+
+
 TASKS = {
     "book": (lambda: ssd(zoo.losses.AnchorMeanLoss()), 0.1),
-    "multibox": (lambda: ssd(zoo.losses.MultiBoxLoss()), 0.1),
-    "mask_rcnn": (mask_rcnn, 0.01),
+    "multibox": (lambda: ssd(zoo.losses.MultiBoxLoss(smooth=True)), 0.1),  # smooth as SSD300's
+    "mask_rcnn": (mask_rcnn, 0.01),  # and all of Faster R-CNN's
+    "fast_rcnn": (fast_rcnn, 0.01),
     "rcnn": (rcnn, 0.01),
     "yolo": (yolo, 3e-4),  # sums over a picture: its gradients are larger
 }
@@ -97,8 +104,7 @@ def train(task):
     images, labels = squares(PICTURES * STEPS, seed=4)
     labels["labels"][::3] = -1
     if "masks" in task.result_kinds:
-        # Before the first step Keras adds up the replicas' batches, which booleans do not allow.
-        labels["masks"] = square_masks(labels).astype("uint8")
+        labels["masks"] = square_masks(labels).astype("uint8")  # as the pipeline gives them
     inputs = images if task.proposer is None else with_proposals(task, images)
     history = task.fit(inputs, labels, batch_size=PICTURES, shuffle=False, verbose=0).history
     return {name: values[0] for name, values in history.items()}
