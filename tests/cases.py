@@ -126,7 +126,7 @@ def check_loads_elsewhere(task, pictures, folder, *, atol):
     model, shown = folder / "model.keras", folder / "pictures.npz"
     task.publish(model)
     np.savez(shown, *pictures)
-    expected = [_plain(found) for found in task.detect(pictures)]
+    expected = [_plain(found) for found in task.detect(pictures, batch_size=len(pictures))]
     assert any(found["labels"] for found in expected), "nothing was found: nothing is compared"
 
     with ThreadPoolExecutor() as pool:
@@ -140,6 +140,7 @@ def check_loads_elsewhere(task, pictures, folder, *, atol):
             np.testing.assert_allclose(found["scores"], wanted["scores"], atol=atol, rtol=0)
             boxes, wanted_boxes = (np.reshape(f["boxes"], (-1, 4)) for f in (found, wanted))
             np.testing.assert_allclose(boxes / size, wanted_boxes / size, atol=atol, rtol=0)
+            assert (overlaps(boxes, wanted_boxes) > 0.999).all(), backend
             # A pixel on the edge of a mask may fall to either side: 2 % of a mask's pixels.
             np.testing.assert_allclose(found["pixels"], wanted["pixels"], rtol=0.02, atol=2)
 
@@ -216,6 +217,23 @@ def _open_on(backend, model, pictures):
         if line.startswith('{"backend"'):  # not what a library prints
             return json.loads(line)
     raise AssertionError(f"the process of {backend} died with exit code {process.wait()}")
+
+
+def overlaps(boxes, others):
+    """IoU of each of (N, 4) boxes with its own of the others; 1 where both have no area."""
+    sides = np.minimum(boxes, others)[:, 2:] - np.maximum(boxes, others)[:, :2]
+    common = np.clip(sides, 0, None).prod(1)
+    both = sum((b[:, 2:] - b[:, :2]).prod(1) for b in (boxes, others)) - common
+    return np.where(both > 0, common / np.maximum(both, 1e-12), 1.0)
+
+
+def fit_one_epoch(task, inputs, labels, *, steps):
+    """Train by plain `fit`: one epoch, in which every step sees all pictures."""
+    inputs, labels = keras.tree.map_structure(
+        lambda values: np.concatenate([values] * steps), (inputs, labels)
+    )
+    size = len(labels["labels"]) // steps
+    task.fit(inputs, labels, batch_size=size, epochs=1, shuffle=False, verbose=0)
 
 
 def _plain(found):
@@ -306,6 +324,14 @@ def small_fcn(**overrides) -> zoo.Task:
             18, levels=("c2", "c3"), frozen_norm=frozen_norm, dtype=dtype
         )
     return zoo.create("fcn8s", **options)
+
+
+def small_fast_rcnn(**overrides) -> zoo.Task:
+    """Fast R-CNN of 64x64 pixels, regions pooled from 8x8 cells."""
+    backbone = zoo.backbones.ResNet(18, levels=("c3",), dtype=overrides.get("dtype"))
+    options = {"class_names": ["square"], "image_size": 64, "backbone": backbone}
+    options |= {"proposals": 48, "search_side": 64, "head_units": 32, "roi_samples": 16}
+    return zoo.create("fast_rcnn", **options | overrides)
 
 
 def with_proposals(task, images):

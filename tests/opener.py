@@ -35,7 +35,7 @@ def answer(model, pictures):
             "labels": one.labels.tolist(),
             "pixels": [] if one.masks is None else one.masks.sum((1, 2)).tolist(),
         }
-        for one in task.detect(pictures)
+        for one in task.detect(pictures, batch_size=len(pictures))
     ]
 
 

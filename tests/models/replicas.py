@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 from cases import (  # noqa: E402
+    small_fast_rcnn,
     small_fcn,
     small_mask_rcnn,
     small_rcnn,
@@ -82,11 +83,17 @@ def fcn():
     return small_fcn(frozen_norm=True, dtype="float32")
 
 
+def fast_rcnn():
+    backbone = zoo.backbones.ResNet(18, levels=("c3",), frozen_norm=True, dtype="float32")
+    return small_fast_rcnn(backbone=backbone, roi_samples=200, dtype="float32")
+
+
 TASKS = {
     "book": (lambda: ssd(zoo.losses.AnchorMeanLoss()), 0.1),
-    "multibox": (lambda: ssd(zoo.losses.MultiBoxLoss()), 0.1),
+    "multibox": (lambda: ssd(zoo.losses.MultiBoxLoss(smooth=True)), 0.1),  # smooth as SSD300's
+    "mask_rcnn": (mask_rcnn, 0.01),  # and all of Faster R-CNN's
+    "fast_rcnn": (fast_rcnn, 0.01),
     "fcn": (fcn, 0.01),
-    "mask_rcnn": (mask_rcnn, 0.01),
     "rcnn": (rcnn, 0.01),
     "yolo": (yolo, 3e-4),  # sums over a picture: its gradients are larger
 }
@@ -108,8 +115,7 @@ def train(task):
         classes[::2, :40] = 255
         labels = {"segmentation": classes}
     if task.kind == "detection" and "masks" in task.result_kinds:
-        # Before the first step Keras adds up the replicas' batches, which booleans do not allow.
-        labels["masks"] = square_masks(labels).astype("uint8")
+        labels["masks"] = square_masks(labels).astype("uint8")  # as the pipeline gives them
     inputs = images if getattr(task, "proposer", None) is None else with_proposals(task, images)
     history = task.fit(inputs, labels, batch_size=PICTURES, shuffle=False, verbose=0).history
     return {name: values[0] for name, values in history.items()}

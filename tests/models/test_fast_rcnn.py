@@ -3,43 +3,38 @@
 import keras
 import numpy as np
 import pytest
-from cases import check_loads_elsewhere, check_task, squares
+from cases import (
+    check_loads_elsewhere,
+    check_task,
+    fit_one_epoch,
+    small_fast_rcnn,
+    squares,
+    with_proposals,
+)
 
 import zoo
 
 
-def small(**overrides):
-    """Fast R-CNN of 64x64 pixels, regions pooled from 8x8 cells."""
-    backbone = zoo.backbones.ResNet(18, levels=("c3",), dtype=overrides.get("dtype"))
-    options = {"class_names": ["square"], "image_size": 64, "backbone": backbone}
-    options |= {"proposals": 48, "search_side": 64, "head_units": 32, "roi_samples": 16}
-    return zoo.create("fast_rcnn", **options | overrides)
-
-
-def inputs(task, images):
-    return {"images": images, "proposals": np.stack([task.proposer(image) for image in images])}
-
-
 def test_the_contract_of_a_task_holds():
-    task = small(class_names=["square", "disc"])
+    task = small_fast_rcnn(class_names=["square", "disc"])
     images, labels = squares(4)
     labels["labels"][1:, 1] = 1
     labels["boxes"][1:, 1] = [0.5, 0.5, 0.8, 0.9]
-    check_task(task, inputs(task, images), labels, learning_rate=0.01)
+    check_task(task, with_proposals(task, images), labels, learning_rate=0.01)
 
 
 def test_pictures_without_objects_have_a_finite_loss():
-    task = small()
+    task = small_fast_rcnn()
     images, labels = squares(2)
     labels["labels"][:] = -1
     task.compile(optimizer=keras.optimizers.SGD(0.01))
-    losses = task.train_on_batch(inputs(task, images), labels, return_dict=True)
+    losses = task.train_on_batch(with_proposals(task, images), labels, return_dict=True)
     assert np.isfinite(losses["loss"])
     assert losses["box_loss"] == 0
 
 
 def test_padding_is_never_an_answer():
-    task = small(score_threshold=0.0)
+    task = small_fast_rcnn(score_threshold=0.0)
     batch = {"images": squares(1)[0], "proposals": np.zeros((1, 48, 4), "float32")}
     assert task.predict_on_batch(batch)["num"][0] == 0
 
@@ -48,11 +43,9 @@ def test_padding_is_never_an_answer():
 def trained():
     keras.utils.set_random_seed(0)
     images, labels = squares(4, seed=1)
-    task = small()
+    task = small_fast_rcnn()
     task.compile(optimizer=keras.optimizers.Adam(2e-3))
-    batch = inputs(task, images)
-    for _ in range(40):
-        task.train_on_batch(batch, labels)
+    fit_one_epoch(task, with_proposals(task, images), labels, steps=40)
     return task, images, labels
 
 
@@ -62,6 +55,13 @@ def test_it_overfits_four_pictures(trained):
         assert found.scores[0] > 0.5
         iou = zoo.ops.pairwise_iou(found.boxes[:1] / 64, boxes[:1])
         assert float(keras.ops.convert_to_numpy(iou)[0, 0]) > 0.5
+
+
+def test_boxes_are_in_the_pixels_of_a_picture_of_any_size(trained):
+    task, images, labels = trained
+    (found,) = task.detect(np.kron(images[1], np.ones((2, 2, 1), "uint8")))
+    iou = zoo.ops.pairwise_iou(found.boxes[:1] / 128, labels["boxes"][1, :1])
+    assert float(keras.ops.convert_to_numpy(iou)[0, 0]) > 0.5
 
 
 def test_a_published_file_gives_the_same_detections_on_every_backend(trained, tmp_path):

@@ -9,6 +9,7 @@ from cases import (
     check_loads_elsewhere,
     check_task,
     compiled,
+    fit_one_epoch,
     small_faster_rcnn,
     squares,
 )
@@ -68,8 +69,7 @@ def trained():
     images, labels = squares(4, seed=1)
     task = small_faster_rcnn()
     task.compile(optimizer=keras.optimizers.AdamW(2e-3))
-    for _ in range(70):
-        task.train_on_batch(images, labels)
+    fit_one_epoch(task, images, labels, steps=70)
     return task, images, labels
 
 

@@ -6,6 +6,7 @@ import pytest
 from cases import (
     check_loads_elsewhere,
     check_task,
+    fit_one_epoch,
     small_mask_rcnn,
     square_masks,
     squares,
@@ -47,8 +48,7 @@ def trained():
     images, labels = masked_squares(4)
     task = small_mask_rcnn()
     task.compile(optimizer=keras.optimizers.AdamW(2e-3))
-    for _ in range(80):
-        task.train_on_batch(images, labels)
+    fit_one_epoch(task, images, labels, steps=80)
     return task, images, labels
 
 

@@ -7,6 +7,7 @@ from cases import (
     check_loads_elsewhere,
     check_task,
     compiled,
+    fit_one_epoch,
     small_rcnn,
     squares,
     with_proposals,
@@ -113,8 +114,7 @@ def trained(tmp_path_factory):
     ]  # fmt: skip
     cache = tmp_path_factory.mktemp("cache")
     fitting = FitRegionSVMs(one_by_one, "four squares", epochs=1, data_dir=cache)
-    for _ in range(25):
-        task.train_on_batch(batch, labels)
+    fit_one_epoch(task, batch, labels, steps=25)
     before = task.detect(list(images))
     task.fit(batch, labels, batch_size=4, epochs=1, verbose=0, callbacks=[fitting])
     return task, images, labels, before

@@ -22,7 +22,7 @@ def reports():
     return json.loads(answer.splitlines()[-1])
 
 
-@pytest.fixture(params=["book", "multibox", "yolo", "rcnn", "mask_rcnn", "fcn"])
+@pytest.fixture(params=["book", "multibox", "yolo", "rcnn", "fast_rcnn", "mask_rcnn", "fcn"])
 def report(request, reports):
     return reports[request.param]
 

@@ -5,7 +5,7 @@ import io
 import keras
 import numpy as np
 import pytest
-from cases import check_task, compiled, small_ssd, squares
+from cases import check_task, compiled, fit_one_epoch, small_ssd, squares
 from keras import ops
 from PIL import Image
 
@@ -60,8 +60,7 @@ def trained():
     images, labels = squares(4, seed=1)
     task = small_ssd(class_names=["square"], loss=zoo.losses.MultiBoxLoss(3.0, 16))
     task.compile(optimizer=keras.optimizers.AdamW(0.01, weight_decay=1e-4))
-    for _ in range(60):
-        task.train_on_batch(images, labels)
+    fit_one_epoch(task, images, labels, steps=60)
     return task, images, labels
 
 
@@ -115,6 +114,14 @@ def test_detections_carry_the_class_names_and_no_pictures_give_no_results(traine
 def test_a_picture_that_cannot_be_read_is_a_value_error(trained):
     with pytest.raises(ValueError, match="nowhere"):
         trained[0].detect("nowhere.png")
+
+
+def test_pictures_without_objects_have_a_finite_loss(trained):
+    task, images, labels = trained
+    nothing = labels | {"labels": np.full_like(labels["labels"], -1)}
+    losses = task.evaluate(images, nothing, verbose=0, return_dict=True)
+    assert np.isfinite(list(losses.values())).all()
+    assert losses["box_loss"] == 0
 
 
 def test_letterbox_and_resize_are_both_served():

@@ -9,7 +9,8 @@ pictures is `val`, as `zoo.data.class_folders.split_of` says.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -45,13 +46,12 @@ def open_instance_masks(path: Path) -> Layout:
     """
     path = Path(path)
     check_folder(path, f"a folder with pictures in {PICTURES[0]} and masks in {MASKS[0]}")
-    if _pair(path) is not None:
-        whole = _Half(path)
-        places = {"train": whole, "val": whole}
+    whole = _pair(path) is not None
+    if whole:
+        places = dict.fromkeys(("train", "val"), _Pair(path))
     else:
         parts = [folder.name for folder in subfolders(path) if _pair(folder) is not None]
-        places = {split: _Half(path / name) for split, name in split_names(parts).items()}
-        whole = None
+        places = {split: _Pair(path / name) for split, name in split_names(parts).items()}
     if not places:
         raise ValueError(
             f"{path}: expected pictures in {' or '.join(PICTURES)} beside masks in "
@@ -61,8 +61,8 @@ def open_instance_masks(path: Path) -> Layout:
 
     def pictures(split: str) -> Iterator[FoundPicture | Defect]:
         for image_id, found in places[split].pictures(name):
-            if whole is None or split_of(image_id) == split:
-                yield found
+            if not whole or split_of(image_id) == split:
+                yield found()
 
     return Layout("instance_masks", (name,), tuple(places), pictures)
 
@@ -86,29 +86,24 @@ def _class_name(file: Path) -> str:
     return names[0]
 
 
-class _Half:
+class _Pair:
     """A folder of pictures and its folder of masks."""
 
     def __init__(self, folder: Path):
         self.images, self.masks = _pair(folder)
 
-    def pictures(self, name: str) -> Iterator[tuple[str, FoundPicture | Defect]]:
-        """Yield (picture's id, picture or what is wrong with its mask), objects of one class."""
+    def pictures(self, name: str) -> Iterator[tuple[str, Callable[[], FoundPicture | Defect]]]:
+        """Yield the id of each picture, and a function that reads its mask: objects of a class."""
         for stem, file in sorted_files([self.images], picture_id):
-            yield self._id(stem, self.images), self._picture(Path(file), name)
+            image_id = _inside(stem, self.images)
+            yield image_id, partial(self._picture, Path(file), image_id, name)
         for stem, file in sorted_files([self.masks], picture_id):
-            inside = self._id(stem, self.masks)
-            plain = inside.removesuffix(ENDINGS[0])
-            if not any((self.images / f"{plain}{ending}").exists() for ending in _SPELT):
-                message = f"no picture {plain} in {self.images}. Is the folder complete?"
-                yield plain, Defect("annotation_without_picture", file, None, message)
+            image_id = _inside(stem, self.masks).removesuffix(ENDINGS[0])
+            if not any((self.images / f"{image_id}{ending}").exists() for ending in _SPELT):
+                message = f"no picture {image_id} in {self.images}. Is the folder complete?"
+                yield image_id, partial(Defect, "annotation_without_picture", file, None, message)
 
-    def _id(self, stem: str, folder: Path) -> str:
-        return Path(stem).relative_to(folder).as_posix()
-
-    def _picture(self, file: Path, name: str) -> FoundPicture | Defect:
-        inside = file.relative_to(self.images)
-        image_id = picture_id(inside.as_posix())
+    def _picture(self, file: Path, image_id: str, name: str) -> FoundPicture | Defect:
         mask = self._mask(image_id)
         if mask is None:
             message = f"no mask {image_id}{ENDINGS[0]}.png in {self.masks}."
@@ -123,6 +118,10 @@ class _Half:
     def _mask(self, image_id: str) -> Path | None:
         places = [self.masks / f"{image_id}{ending}.png" for ending in ENDINGS]
         return next((place for place in places if place.exists()), None)
+
+
+def _inside(stem: str, folder: Path) -> str:
+    return Path(stem).relative_to(folder).as_posix()
 
 
 def _read_numbers(mask: Path) -> np.ndarray:
