@@ -112,7 +112,7 @@ def test_cached_stream_equals_the_streamed_one(bananas):
 
 
 def test_shuffling_in_several_blocks_holds_the_promises(bananas, monkeypatch):
-    monkeypatch.setattr("zoo.data.pipeline.SHUFFLE_BLOCK", 7)
+    monkeypatch.setattr("zoo.data.epochs.SHUFFLE_BLOCK", 7)
     whole = stream(bananas, epochs=2)
     assert len(set(identities(whole[:5]))) == 20
     assert_same_batches(stream(bananas, epochs=2, start_step=7), whole[7:])

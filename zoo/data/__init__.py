@@ -1,7 +1,9 @@
 """Data sets and the tf.data pipeline that feeds them to a model on every backend."""
 
 from zoo.data.check import check_source
-from zoo.data.pipeline import build_pipeline, steps_per_epoch
+from zoo.data.classification_pipeline import build_classification_pipeline, classified_pictures
+from zoo.data.epochs import steps_per_epoch
+from zoo.data.pipeline import build_pipeline
 from zoo.data.proposals import find_proposals
 from zoo.data.source import Source
 from zoo.data.sources import list_sources, load_source, parse_spec
@@ -9,8 +11,10 @@ from zoo.data.write_coco import write_coco
 
 __all__ = [
     "Source",
+    "build_classification_pipeline",
     "build_pipeline",
     "check_source",
+    "classified_pictures",
     "find_proposals",
     "list_sources",
     "load_source",

@@ -2,34 +2,21 @@
 
 Shape letters: B batch, H, W the network's input, M boxes with padding.
 Everything random is a pure function of (seed, epoch, index in stored order), so a stream begun at
-step s equals, bit for bit, what an uninterrupted one gives from step s on. An epoch's order comes
-from shuffling whole blocks of samples; entering it in the middle decodes no picture before that.
+step s equals, bit for bit, what an uninterrupted one gives from step s on.
 """
 
 import tensorflow as tf
 
 from zoo.data.augment import Step, build_steps
 from zoo.data.augment.stream import augmented
+from zoo.data.epochs import AUGMENTING, fold, in_epochs, steps_per_epoch, stream_options
 from zoo.data.moved_proposals import check_steps, join_proposals, split_proposals
 from zoo.data.network_masks import network_masks
 from zoo.data.proposals import Proposals
 from zoo.data.samples import PARALLEL_DECODES, cached_samples, streamed_samples
 from zoo.data.source import Source
 
-SHUFFLE_BLOCK = 4096  # encoded samples held in memory at once; smaller splits shuffle as a whole
 PREFETCHED_BATCHES = 4
-SHUFFLING, AUGMENTING = 0, 1  # streams of random numbers that must not meet
-
-
-def steps_per_epoch(source: Source, split: str, batch_size: int, limit: int | None = None) -> int:
-    """Whole training batches in one epoch; what does not fill a batch is dropped that epoch."""
-    size = _size(source, split, limit)
-    if size < batch_size:
-        raise ValueError(
-            f"batch_size must be at most the {size} records of {source.name}@{split}; "
-            f"got {batch_size}. Lower batch_size or raise limit."
-        )
-    return size // batch_size
 
 
 def build_pipeline(
@@ -71,7 +58,7 @@ def build_pipeline(
     Raises: ValueError if a picture has more boxes than `max_boxes`, or an option is out of range.
     """
     steps = build_steps(augment)
-    _check_options(steps, batch_size, start_step)
+    check_options(steps, batch_size, start_step)
     if proposals is not None:
         check_steps(steps)
     _check_box_counts(source, split, limit, max_boxes)
@@ -79,7 +66,7 @@ def build_pipeline(
     samples, load = prepare(source, split, converter, max_boxes, limit)
     if training:
         per_epoch = steps_per_epoch(source, split, batch_size, limit)
-        samples = _epochs(
+        samples = in_epochs(
             samples, seed, epochs, divmod(start_step, per_epoch), per_epoch, batch_size
         )
     else:
@@ -94,14 +81,14 @@ def build_pipeline(
     finished = augmented(
         loaded,
         steps if training else (),
-        lambda *numbers: _fold((seed, AUGMENTING), *numbers),
+        lambda *numbers: fold((seed, AUGMENTING), *numbers),
         batch_size=batch_size,
         parallel=PARALLEL_DECODES,
     )
     if proposals is not None:
         finished = finished.map(split_proposals(max_boxes))
     batches = finished.batch(batch_size, drop_remainder=training).map(_inputs_and_targets)
-    return batches.prefetch(PREFETCHED_BATCHES).with_options(_options())
+    return batches.prefetch(PREFETCHED_BATCHES).with_options(stream_options())
 
 
 def _picture(loaded: dict, converter, masks: bool, proposals: Proposals | None, index) -> dict:
@@ -121,56 +108,8 @@ def _inputs_and_targets(batch):
     return {name: batch[name] for name in ("images", "proposals")}, targets
 
 
-def _options() -> tf.data.Options:
-    options = tf.data.Options()
-    options.deterministic = True
-    options.autotune.enabled = False  # two decodes and four batches are all there is to tune
-    options.threading.private_threadpool_size = PARALLEL_DECODES
-    options.threading.max_intra_op_parallelism = 1
-    return options
-
-
-def _epochs(samples, seed, epochs, start, per_epoch, batch_size) -> tf.data.Dataset:
-    """(sample, epoch) from `start` = (epoch, step in it) on."""
-    first_epoch, first_step = start
-
-    def one_epoch(epoch):
-        skipped = tf.where(epoch == first_epoch, first_step * batch_size, 0)
-        ordered = _shuffled(samples, _fold((seed, SHUFFLING), epoch))
-        ordered = ordered.take(per_epoch * batch_size).skip(tf.cast(skipped, tf.int64))
-        return ordered.map(lambda sample: (sample, epoch))
-
-    return tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
-
-
-def _shuffled(samples, seed) -> tf.data.Dataset:
-    """Shuffle within blocks of `SHUFFLE_BLOCK`; Dataset.shuffle would obey TF's global seed."""
-
-    def permute(number, block):
-        size = tf.shape(block["index"])[0]
-        keys = tf.random.stateless_uniform(
-            (size,), tf.random.fold_in(seed, number), minval=None, maxval=None, dtype=tf.int64
-        )
-        order = tf.argsort(keys, stable=True)
-        return {name: tf.gather(values, order) for name, values in block.items()}
-
-    return samples.batch(SHUFFLE_BLOCK).enumerate().map(permute).unbatch()
-
-
-def _fold(seed, *numbers):
-    """A stateless seed (2,) int32 made of a pair of numbers and any others."""
-    folded = tf.constant([seed[0] & 0x7FFFFFFF, seed[1]], tf.int32)
-    for number in numbers:
-        folded = tf.random.fold_in(folded, number)
-    return folded
-
-
-def _size(source: Source, split: str, limit: int | None) -> int:
-    size = source.size(split)
-    return size if limit is None else min(size, limit)
-
-
-def _check_options(steps: tuple[Step, ...], batch_size: int, start_step: int) -> None:
+def check_options(steps: tuple[Step, ...], batch_size: int, start_step: int) -> None:
+    """Raise ValueError unless batches of this size can be made of the steps, from this step on."""
     for step in steps:
         if step.pictures > batch_size:
             raise ValueError(
