@@ -6,6 +6,7 @@ import zoo
 from flows.config import Config, MultiboxLoss
 from flows.runtime import UserError
 from zoo.data import (
+    build_classification_pipeline,
     build_pipeline,
     build_segmentation_pipeline,
     find_proposals,
@@ -123,6 +124,11 @@ def _pipeline(config, source, split, task, progress):
     if task.kind == "segmentation":
         size = task.image_converter.image_size
         return partial(build_segmentation_pipeline, source, split, crop=size, **common)
+    if task.kind == "classification":
+        converter = task.image_converter
+        return partial(
+            build_classification_pipeline, source, split, converter, cache=data.cache, **common
+        )
     proposals = None
     if task.proposer is not None:
         proposals = find_proposals(

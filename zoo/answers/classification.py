@@ -33,8 +33,7 @@ class ClassificationAnswers:
 
     def truths(self, source, split, limit=None):
         """Iterate over (image id, encoded picture, label) of a split."""
-        for image_id, picture, truth in source.ground_truth(split, limit):
-            yield image_id, picture, int(truth.labels[0])
+        return source.class_truth(split, limit)
 
     def scores(self, class_names) -> "ClassificationScores":
         """Return an empty score sheet."""

@@ -1,6 +1,7 @@
 """Data sets and the tf.data pipeline that feeds them to a model on every backend."""
 
 from zoo.data.check import check_source
+from zoo.data.classification_pipeline import build_classification_pipeline
 from zoo.data.epochs import steps_per_epoch
 from zoo.data.pipeline import build_pipeline
 from zoo.data.proposals import find_proposals
@@ -11,6 +12,7 @@ from zoo.data.write_coco import write_coco
 
 __all__ = [
     "Source",
+    "build_classification_pipeline",
     "build_pipeline",
     "build_segmentation_pipeline",
     "check_source",

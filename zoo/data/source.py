@@ -133,6 +133,21 @@ class Source:
             truth = self._detections(record, masks=masks)
             yield record["image_id"].decode(), record["image"], truth
 
+    def class_truth(self, split: str, limit: int | None = None) -> Iterator[tuple[str, bytes, int]]:
+        """The split as (image_id, encoded picture, label), in stored order, one at a time.
+
+        Args:
+            limit: take the first N records only.
+        Raises: ValueError: a picture has not one label.
+        """
+        for image_id, picture, truth in self.ground_truth(split, limit):
+            if len(truth) != 1:
+                raise ValueError(
+                    f"{self.name}@{split} picture {image_id} has {len(truth)} objects; a "
+                    "classifier takes pictures of one class. Is it a detection data set?"
+                )
+            yield image_id, picture, int(truth.labels[0])
+
     def semantic_truth(
         self, split: str, limit: int | None = None
     ) -> Iterator[tuple[str, bytes, np.ndarray]]:

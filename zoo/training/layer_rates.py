@@ -33,6 +33,7 @@ class LayerRates:
                 raise ValueError(f"multipliers must not be negative; got {factor} for {key!r}.")
         self.multipliers = dict(multipliers)
         self._keys = list(self.multipliers)
+        self._held = frozenset()
 
     def build(self, variables):
         """Create the optimizer's variables, and the multipliers in force as the first of them."""
@@ -57,10 +58,12 @@ class LayerRates:
         """Let the weights of these keys stand still, and all others take their own rate."""
         if unknown := sorted(set(keys) - set(self._keys)):
             raise ValueError(f"no multiplier was given for {', '.join(unknown)}.")
-        self.factors.assign(self._factors(held=keys))
+        self._held = frozenset(keys)
+        if self.built:  # a fresh optimizer may be built as late as the first step
+            self.factors.assign(self._factors())
 
-    def _factors(self, held=()):
-        return [0.0 if key in held else float(self.multipliers[key]) for key in self._keys]
+    def _factors(self):
+        return [0.0 if key in self._held else float(self.multipliers[key]) for key in self._keys]
 
     def update_step(self, gradient, variable, learning_rate):
         """Take one weight's step at its own rate, its decay included."""

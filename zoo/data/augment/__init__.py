@@ -4,7 +4,8 @@ A step is a factory with keyword-only options that returns a pure function (samp
 -> sample (`zoo.data.augment.sample` says what a sample is); a policy is a list of steps. All that
 is random comes from the seed, so a stream entered anywhere repeats the uninterrupted one.
 
-Crops cut the picture at the network's size, not the stored one. So one picture serves every epoch,
+Around objects, crops cut the picture at the network's size, not the stored one (for classification
+they cut the stored one, `zoo.data.classification_pipeline`). So one picture serves every epoch,
 in memory where the stream is cached, and a model meets pixels of one converter only. What it costs:
 a crop is enlarged, and so blurred, twice at most by `random_resized_crop` as it stands, up to five
 times by `iou_crop`; where fine detail decides, raise `image_size`.
@@ -20,6 +21,15 @@ RandomBrightness and RandomContrast compute the same as one line of TensorFlow. 
 TensorFlow's stateless functions, which tf.data runs the same under every backend.
 """
 
+from zoo.data.augment.class_policies import CLASS_POLICIES, build_class_steps, class_vocabulary
 from zoo.data.augment.policies import POLICIES, STEPS, Step, build_steps
 
-__all__ = ["POLICIES", "STEPS", "Step", "build_steps"]
+__all__ = [
+    "CLASS_POLICIES",
+    "POLICIES",
+    "STEPS",
+    "Step",
+    "build_class_steps",
+    "build_steps",
+    "class_vocabulary",
+]

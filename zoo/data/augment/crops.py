@@ -39,21 +39,32 @@ def random_resized_crop(
         raise ValueError(f"scale must begin above 0; got {list(scale)}.")
 
     def crop(sample, seed):
-        sizes, place = seeds(seed, 2)
-        window = _place(_first_fitting(sizes, scale, ratio), place)
+        window = random_window(seed, scale, ratio)
         return view(sample, window, visible_in(window, sample, min_visible))
 
     return sometimes(probability, crop)
 
 
-def _first_fitting(seed, scale, ratio):
-    """(2,) width and height, fractions of the picture: all of it if no window fits."""
+def random_window(seed, scale, ratio, shape=1.0) -> tf.Tensor:
+    """Draw a window (4,) float32, xyxy in fractions of the picture.
+
+    Args:
+        scale, ratio: as `random_resized_crop` has them.
+        shape: width / height of a window that stretches nothing, in fractions of the picture.
+    """
+    sizes, place = seeds(seed, 2)
+    return _place(_first_fitting(sizes, scale, ratio, shape), place)
+
+
+def _first_fitting(seed, scale, ratio, shape):
+    """(2,) width and height, fractions of the picture: the largest if no window fits."""
     area_seed, ratio_seed = seeds(seed, 2)
     areas = draw(area_seed, *scale, count=_TRIALS)
-    ratios = tf.exp(draw(ratio_seed, *map(math.log, ratio), count=_TRIALS))
+    ratios = shape * tf.exp(draw(ratio_seed, *map(math.log, ratio), count=_TRIALS))
     sides = tf.sqrt(tf.stack([areas * ratios, areas / ratios], axis=-1))  # (T, 2)
     fits = tf.reduce_all(sides <= 1.0, axis=-1)
-    return tf.where(tf.reduce_any(fits), sides[tf.argmax(fits)], 1.0)
+    largest = tf.minimum(tf.stack([shape, 1.0 / shape]), 1.0)
+    return tf.where(tf.reduce_any(fits), sides[tf.argmax(fits)], largest)
 
 
 def _place(side, seed):

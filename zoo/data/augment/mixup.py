@@ -4,10 +4,10 @@ import tensorflow as tf
 
 from zoo.data.augment.sample import (
     Change,
+    beta,
     check_probability,
     first_of,
     largest_rows,
-    seeds,
     sometimes,
 )
 
@@ -33,7 +33,7 @@ def mixup(*, alpha: float = 8.0, probability: float = 1.0) -> Change:
     check_probability(probability)
 
     def blend(group, seed):
-        weight = _beta(seed, alpha)
+        weight = beta(seed, alpha)
         first, second = tf.unstack(tf.cast(group["images"], tf.float32))
         names = [name for name in group if name != "images"]
         both = {name: tf.concat(tf.unstack(group[name]), axis=0) for name in names}
@@ -41,11 +41,3 @@ def mixup(*, alpha: float = 8.0, probability: float = 1.0) -> Change:
         return largest_rows(both, group["labels"].shape[1])
 
     return sometimes(probability, blend, first_of)
-
-
-def _beta(seed, alpha):
-    """Draw from Beta(alpha, alpha): X / (X + Y) of two gammas."""
-    first, second = (
-        tf.random.stateless_gamma((), one, alpha, dtype=tf.float32) for one in seeds(seed, 2)
-    )
-    return first / (first + second)

@@ -66,44 +66,67 @@ class Step(NamedTuple):
     pictures: int
 
 
-def build_steps(augment: str | Iterable[str | Mapping]) -> tuple[Step, ...]:
+class Vocabulary(NamedTuple):
+    """What may be named.
+
+    Attributes:
+        steps: name -> factory of the step.
+        policies: name -> its steps.
+        pictures: name -> how many pictures a step takes, where it is not one.
+    """
+
+    steps: Mapping[str, Callable[..., Change]]
+    policies: Mapping[str, tuple[dict, ...]]
+    pictures: Mapping[str, int]
+
+
+OF_OBJECTS = Vocabulary(STEPS, POLICIES, PICTURES)
+
+
+def build_steps(
+    augment: str | Iterable[str | Mapping], vocabulary: Vocabulary = OF_OBJECTS
+) -> tuple[Step, ...]:
     """Return the steps that a config's `augment` names.
 
     Args:
         augment: the name of a policy or a step, or a list of them; a step with options is a
             mapping: {"name": "random_resized_crop", "scale": [0.5, 1.0]}.
+        vocabulary: what may be named; by default what moves objects with their picture.
     Raises: ValueError for an unknown name or option, or an option out of its range.
     """
     entries = [augment] if isinstance(augment, (str, Mapping)) else augment
-    return tuple(_step(entry) for given in entries for entry in _expanded(given))
+    return tuple(
+        _step(entry, vocabulary) for given in entries for entry in _expanded(given, vocabulary)
+    )
 
 
-def _expanded(given) -> tuple[dict, ...]:
+def _expanded(given, vocabulary: Vocabulary) -> tuple[dict, ...]:
     entry = {"name": given} if isinstance(given, str) else dict(given)
     name = entry.get("name")
-    if name not in POLICIES:
+    if name not in vocabulary.policies:
         return (entry,)
     if options := sorted(set(entry) - {"name"}):
         raise ValueError(f"augment: {name} is a policy without options; got {', '.join(options)}.")
-    return POLICIES[name]
+    return vocabulary.policies[name]
 
 
-def _step(entry: Mapping) -> Step:
+def _step(entry: Mapping, vocabulary: Vocabulary) -> Step:
     name = entry.get("name")
-    if name not in STEPS:
-        known = [*POLICIES, *STEPS]
+    if name not in vocabulary.steps:
+        known = [*vocabulary.policies, *vocabulary.steps]
         raise ValueError(
             f"augment must name some of {', '.join(known)}; got {name}.{_near(str(name), known)}"
         )
     options = {key: value for key, value in entry.items() if key != "name"}
-    known = list(inspect.signature(STEPS[name]).parameters)
+    factory = vocabulary.steps[name]
+    known = list(inspect.signature(factory).parameters)
     for key in options:
         if key not in known:
             raise ValueError(
                 f"augment: {name} has the options {', '.join(known)}; got {key}.{_near(key, known)}"
             )
     try:
-        return Step(name, STEPS[name](**options), PICTURES.get(name, 1))
+        return Step(name, factory(**options), vocabulary.pictures.get(name, 1))
     except ValueError as error:
         raise ValueError(f"augment: {name}: {error}") from None
 

@@ -30,6 +30,14 @@ def seeds(seed, count: int) -> list[tf.Tensor]:
     return [tf.random.fold_in(seed, number) for number in range(1, count + 1)]
 
 
+def beta(seed, alpha: float) -> tf.Tensor:
+    """Draw from Beta(alpha, alpha): X / (X + Y) of two gammas."""
+    first, second = (
+        tf.random.stateless_gamma((), one, alpha, dtype=tf.float32) for one in seeds(seed, 2)
+    )
+    return tf.math.divide_no_nan(first, first + second)
+
+
 def unchanged(sample: Sample) -> Sample:
     """Give a sample back as it is."""
     return sample
