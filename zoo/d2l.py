@@ -1,14 +1,15 @@
-"""The functions of Dive into Deep Learning, sections 13.3 to 13.7, under their own names.
+"""The functions of Dive into Deep Learning, sections 13.3 to 13.7 and 13.12, under their own names.
 
 They take the book's arguments and return the book's shapes and values, on the running backend, so
 that a reader can hold a cell of the book against them. That includes what the book does with odd
 input; each such place says "As the book" and names the function of `zoo.ops` that is right. New
 code should use `zoo.ops`. Shapes: B pictures, A anchors, M boxes, C classes; boxes are (A, 4) xyxy.
-Reference: Zhang, Lipton, Li, Smola: Dive into Deep Learning, sections 13.3 and 13.4 (PyTorch).
+Reference: Zhang, Lipton, Li, Smola: Dive into Deep Learning (PyTorch).
 """
 
 from keras import ops
 
+from zoo.d2l_style import content_loss, gram, style_loss, tv_loss
 from zoo.ops.anchors import prior_boxes
 from zoo.ops.boxes import convert_boxes, to_float32_boxes
 from zoo.ops.suppression import greedy_suppression, intersection_and_union
@@ -18,12 +19,16 @@ __all__ = [
     "box_center_to_corner",
     "box_corner_to_center",
     "box_iou",
+    "content_loss",
+    "gram",
     "multibox_detection",
     "multibox_prior",
     "multibox_target",
     "nms",
     "offset_boxes",
     "offset_inverse",
+    "style_loss",
+    "tv_loss",
 ]
 
 
