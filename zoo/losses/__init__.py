@@ -1,4 +1,4 @@
-"""Losses on targets of anchors and regions; each reduces through `keras.losses` objects only.
+"""Losses on anchors, regions and styles; each reduces through `keras.losses` objects only.
 
 A hand-written mean is doubled under two TensorFlow replicas; a `keras.losses` object is not.
 """
@@ -6,8 +6,19 @@ A hand-written mean is doubled under two TensorFlow replicas; a `keras.losses` o
 from zoo.losses.anchor_mean import AnchorMeanLoss
 from zoo.losses.mask import MaskLoss
 from zoo.losses.multibox import MultiBoxLoss
+from zoo.losses.perceptual import PerceptualLoss
 from zoo.losses.roi import RoILoss
 from zoo.losses.rpn import RPNLoss
+from zoo.losses.style import StyleLoss
 from zoo.losses.yolo import YOLOLoss
 
-__all__ = ["AnchorMeanLoss", "MaskLoss", "MultiBoxLoss", "RPNLoss", "RoILoss", "YOLOLoss"]
+__all__ = [
+    "AnchorMeanLoss",
+    "MaskLoss",
+    "MultiBoxLoss",
+    "PerceptualLoss",
+    "RPNLoss",
+    "RoILoss",
+    "StyleLoss",
+    "YOLOLoss",
+]

@@ -7,6 +7,7 @@ from zoo.models.mask_rcnn import MaskRCNN
 from zoo.models.presets import create, list_presets
 from zoo.models.rcnn import RCNN
 from zoo.models.ssd import SSD
+from zoo.models.style_transfer import StyleTransfer
 from zoo.models.task import Task, load
 from zoo.models.yolo import YOLO
 
@@ -18,6 +19,7 @@ __all__ = [
     "FastRCNN",
     "FasterRCNN",
     "MaskRCNN",
+    "StyleTransfer",
     "Task",
     "create",
     "list_presets",

@@ -5,12 +5,14 @@ from zoo.training.checkpoint import Checkpointer, restore_checkpoint, save_check
 from zoo.training.fit import fit
 from zoo.training.optimizers import build_optimizer
 from zoo.training.region_svms import FitRegionSVMs
+from zoo.training.synthesis import ResumableSynthesis
 
 __all__ = [
     "Checkpointer",
     "EvaluateDetections",
     "FitRegionSVMs",
     "ReportProgress",
+    "ResumableSynthesis",
     "build_optimizer",
     "fit",
     "restore_checkpoint",

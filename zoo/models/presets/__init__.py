@@ -7,6 +7,7 @@ from zoo.models.presets.faster_rcnn import faster_rcnn
 from zoo.models.presets.mask_rcnn import mask_rcnn
 from zoo.models.presets.rcnn import rcnn
 from zoo.models.presets.ssd300_vgg16 import ssd300_vgg16
+from zoo.models.presets.style_transfer import style_transfer
 from zoo.models.presets.tiny_ssd import tiny_ssd
 from zoo.models.presets.yolo_v1 import yolo_v1
 from zoo.models.task import Task
@@ -17,9 +18,11 @@ _PRESETS = {
     "mask_rcnn": mask_rcnn,
     "rcnn": rcnn,
     "ssd300_vgg16": ssd300_vgg16,
+    "style_transfer": style_transfer,
     "tiny_ssd": tiny_ssd,
     "yolo_v1": yolo_v1,
 }
+_WITHOUT_CLASSES = {"style_transfer"}
 
 
 def list_presets() -> list[str]:
@@ -32,7 +35,7 @@ def create(preset, num_classes=None, *, class_names=None, **overrides) -> Task:
 
     Args:
         preset: one of `list_presets()`.
-        num_classes: C, without the background.
+        num_classes: C, without the background; presets of style have no classes.
         class_names: names of labels 0..C-1; None: "class_0", "class_1", ...
         **overrides: of the preset, such as `image_size` or `backbone`.
     Raises: ValueError on an unknown preset or when the two ways to give C disagree.
@@ -42,7 +45,8 @@ def create(preset, num_classes=None, *, class_names=None, **overrides) -> Task:
         near = difflib.get_close_matches(preset, _PRESETS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"preset must be one of {list_presets()}; got {preset!r}.{hint}")
-    return _PRESETS[preset](_names(num_classes, class_names), **overrides)
+    names = () if preset in _WITHOUT_CLASSES else _names(num_classes, class_names)
+    return _PRESETS[preset](names, **overrides)
 
 
 def _names(num_classes, class_names):
