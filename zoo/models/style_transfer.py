@@ -13,7 +13,7 @@ from zoo.colors import COLOR_MODES, keep_colors, match_colors
 from zoo.losses import PerceptualLoss
 from zoo.models.synthesized_picture import SynthesizedPicture, fit_picture
 from zoo.models.task import Task
-from zoo.pictures import read_picture
+from zoo.pictures import proportional_size, read_picture, resize_picture
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -79,15 +79,14 @@ class StyleTransfer(Task):
             raise ValueError(f"preserve_color must be one of {COLOR_MODES}; got {preserve_color!r}")
         sizes = _sizes(content, size, scales)
         self._check_sizes(sizes)
-        content = _resized(content, sizes[-1])
+        content = resize_picture(content, sizes[-1])
         if preserve_color == "match":
             style = match_colors(style, content)
         pixels = None
-        for scale, (rows, columns) in enumerate(sizes):
-            picture_size = (rows, columns)
-            seen = _resized(content, picture_size)
-            shown = _resized(style, picture_size if _is_pair(size) else _same_area(style, seen))
-            start = self.network_pixels(seen) if pixels is None else _enlarged(pixels, picture_size)
+        for scale, here in enumerate(sizes):
+            seen = resize_picture(content, here)
+            shown = resize_picture(style, here if _is_pair(size) else _same_area(style, seen))
+            start = self.network_pixels(seen) if pixels is None else _enlarged(pixels, here)
             picture = SynthesizedPicture(PerceptualLoss(self.network, self.style_loss), start)
             picture.compile()
             fit(picture, self.targets(seen, shown), _steps(steps, scales, scale), scale)
@@ -139,11 +138,7 @@ def _is_pair(size) -> bool:
 
 def _sizes(content, size, scales) -> list[tuple[int, int]]:
     """Return (height, width) of each scale, coarsest first."""
-    height, width = content.shape[:2]
-    if _is_pair(size):
-        height, width = size
-    elif size is not None:
-        height, width = size, max(round(width * size / height), 1)
+    height, width = proportional_size(content, size)
     if scales < 1:
         raise ValueError(f"scales must be at least 1; got {scales}.")
     factors = [2**scale for scale in reversed(range(scales))]
@@ -162,13 +157,6 @@ def _same_area(picture, other) -> tuple[int, int]:
     """Return the size with a picture's proportions and as many pixels as another picture."""
     factor = np.sqrt(np.prod(other.shape[:2]) / np.prod(picture.shape[:2]))
     return tuple(max(round(side * factor), 1) for side in picture.shape[:2])
-
-
-def _resized(picture, size) -> np.ndarray:
-    if picture.shape[:2] == tuple(size):
-        return picture
-    image = Image.fromarray(picture)
-    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
 def _enlarged(pixels, size) -> np.ndarray:
