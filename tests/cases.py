@@ -123,18 +123,13 @@ def check_loads_elsewhere(task, pictures, folder, *, atol):
         folder: an empty folder for the files.
         atol: of scores and of boxes in fractions of the picture; labels must be equal.
     """
-    model, shown = folder / "model.keras", folder / "pictures.npz"
+    model = folder / "model.keras"
     task.publish(model)
-    np.savez(shown, *pictures)
     expected = [_plain(found) for found in task.detect(pictures)]
     assert any(found["labels"] for found in expected), "nothing was found: nothing is compared"
 
-    with ThreadPoolExecutor() as pool:
-        answers = list(pool.map(lambda one: _open_on(one, model, shown), installed_backends()))
-    for backend, seen in zip(installed_backends(), answers, strict=True):
-        assert seen["backend"] == backend
-        assert "error" not in seen, seen["error"]
-        for found, wanted, picture in zip(seen["found"], expected, pictures, strict=True):
+    for backend, seen in open_elsewhere(model, pictures).items():
+        for found, wanted, picture in zip(seen, expected, pictures, strict=True):
             assert found["labels"] == wanted["labels"], backend
             size = np.tile(picture.shape[1::-1], 2)
             np.testing.assert_allclose(found["scores"], wanted["scores"], atol=atol, rtol=0)
@@ -142,6 +137,18 @@ def check_loads_elsewhere(task, pictures, folder, *, atol):
             np.testing.assert_allclose(boxes / size, wanted_boxes / size, atol=atol, rtol=0)
             # A pixel on the edge of a mask may fall to either side: 2 % of a mask's pixels.
             np.testing.assert_allclose(found["pixels"], wanted["pixels"], rtol=0.02, atol=2)
+
+
+def open_elsewhere(model, pictures):
+    """Return what a published file makes of pictures on each installed backend, by its name."""
+    shown = model.with_name("pictures.npz")
+    np.savez(shown, *pictures)
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda one: _open_on(one, model, shown), installed_backends()))
+    for backend, seen in zip(installed_backends(), answers, strict=True):
+        assert seen["backend"] == backend
+        assert "error" not in seen, seen["error"]
+    return {seen["backend"]: seen["found"] for seen in answers}
 
 
 @functools.cache

@@ -2,12 +2,14 @@
 
 from zoo.models.detector import Detector
 from zoo.models.fast_rcnn import FastRCNN
+from zoo.models.fast_style import FastStyle
 from zoo.models.faster_rcnn import FasterRCNN
 from zoo.models.mask_rcnn import MaskRCNN
 from zoo.models.presets import create, list_presets
 from zoo.models.rcnn import RCNN
 from zoo.models.ssd import SSD
 from zoo.models.style_transfer import StyleTransfer
+from zoo.models.synthesized_picture import SynthesizedPicture
 from zoo.models.task import Task, load
 from zoo.models.yolo import YOLO
 
@@ -17,9 +19,11 @@ __all__ = [
     "YOLO",
     "Detector",
     "FastRCNN",
+    "FastStyle",
     "FasterRCNN",
     "MaskRCNN",
     "StyleTransfer",
+    "SynthesizedPicture",
     "Task",
     "create",
     "list_presets",

@@ -3,6 +3,7 @@
 import difflib
 
 from zoo.models.presets.fast_rcnn import fast_rcnn
+from zoo.models.presets.fast_style import fast_style
 from zoo.models.presets.faster_rcnn import faster_rcnn
 from zoo.models.presets.mask_rcnn import mask_rcnn
 from zoo.models.presets.rcnn import rcnn
@@ -14,6 +15,7 @@ from zoo.models.task import Task
 
 _PRESETS = {
     "fast_rcnn": fast_rcnn,
+    "fast_style": fast_style,
     "faster_rcnn": faster_rcnn,
     "mask_rcnn": mask_rcnn,
     "rcnn": rcnn,
@@ -22,7 +24,7 @@ _PRESETS = {
     "tiny_ssd": tiny_ssd,
     "yolo_v1": yolo_v1,
 }
-_WITHOUT_CLASSES = {"style_transfer"}
+_WITHOUT_CLASSES = {"fast_style", "style_transfer"}
 
 
 def list_presets() -> list[str]:
