@@ -56,10 +56,10 @@ def _annotate(args: argparse.Namespace) -> None:
 
     try:
         task = zoo.load(args.model)
+        album = Album(task, args.out, min_score=args.min_score)
     except ValueError as error:
         raise UserError(str(error)) from error
     _make_folder(args.out)
-    album = Album(task, args.out, min_score=args.min_score)
     album.add_pictures([item for item in inputs if item.kind == "picture"])
     for item in inputs:
         if item.kind == "video":

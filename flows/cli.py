@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import cli_data, cli_import
+from flows import cli_data, cli_import, cli_stylize
 
 app = typer.Typer(
     name="zoo",
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_data.app, name="data")
 app.command("import")(cli_import.import_model)
+app.command("stylize")(cli_stylize.stylize)
 _HOME = Path("mlruns")
 
 Model = Annotated[
@@ -247,7 +248,8 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         return _explain(error, debug=debug)
     if code == 130:
-        resumed = "; the same command goes on where it stopped" if plain[0] == "train" else ""
+        resumes = plain[0] in ("train", "stylize")
+        resumed = "; the same command goes on where it stopped" if resumes else ""
         return _fail(f"interrupted{resumed}", code)
     return code
 

@@ -1,6 +1,7 @@
 """How a worker verb talks to its caller: JSON lines on stdout, and nothing else there.
 
 {"what": "scoring", "done": 32, "total": 100}     how far it is
+{"what": ..., "detail": "loss 2.1"}               how well it goes, beside the above
 {"wrote": "predictions"}                          the results are complete
 {"mistake": "cat.jpg: no such picture"}           why it ends with exit code 2
 """

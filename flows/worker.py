@@ -7,6 +7,7 @@
     python -m flows.worker show SPEC ...        draw samples as training sees them
     python -m flows.worker convert SPEC ...     write a data set as COCO JSON
     python -m flows.worker import NAME FILE ... convert a foreign checkpoint to a model
+    python -m flows.worker stylize CONTENT ...  paint a picture in the style of another
 
 It computes and writes to the run folder; whoever wants to know what happens follows the journal.
 Exit code 0: done; 2: the user's mistake, told in one line on stderr; anything else is a crash,
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from flows import annotate, data_check, data_convert, data_show, import_weights, scoring
+from flows import annotate, data_check, data_convert, data_show, import_weights, scoring, styling
 from flows.config import Config, ConfigError, load_config
 from flows.journal import Journal
 from flows.runtime import UserError, backend_version, prepare_process
@@ -191,6 +192,7 @@ def _parser():
         ("show", data_show, "draw samples as training sees them"),
         ("convert", data_convert, "write a data set as COCO JSON"),
         ("import", import_weights, "convert a foreign checkpoint to a model"),
+        ("stylize", styling, "paint a picture in the style of another"),
     ):
         verb = verbs.add_parser(name, help=told)
         module.add_arguments(verb)

@@ -80,7 +80,7 @@ def _take(fields: dict, outcome: Outcome, bar: Bar) -> None:
     elif "mistake" in fields:
         outcome.mistakes.append(fields["mistake"])
     elif "done" in fields:
-        bar.update(fields["what"], fields["done"], fields["total"])
+        bar.update(fields["what"], fields["done"], fields["total"], fields.get("detail", ""))
 
 
 def _end(code: int) -> str:

@@ -123,18 +123,13 @@ def check_loads_elsewhere(task, pictures, folder, *, atol):
         folder: an empty folder for the files.
         atol: of scores and of boxes in fractions of the picture; labels must be equal.
     """
-    model, shown = folder / "model.keras", folder / "pictures.npz"
+    model = folder / "model.keras"
     task.publish(model)
-    np.savez(shown, *pictures)
     expected = [_plain(found) for found in task.detect(pictures, batch_size=len(pictures))]
     assert any(found["labels"] for found in expected), "nothing was found: nothing is compared"
 
-    with ThreadPoolExecutor() as pool:
-        answers = list(pool.map(lambda one: _open_on(one, model, shown), installed_backends()))
-    for backend, seen in zip(installed_backends(), answers, strict=True):
-        assert seen["backend"] == backend
-        assert "error" not in seen, seen["error"]
-        for found, wanted, picture in zip(seen["found"], expected, pictures, strict=True):
+    for backend, seen in open_elsewhere(model, pictures).items():
+        for found, wanted, picture in zip(seen, expected, pictures, strict=True):
             assert found["labels"] == wanted["labels"], backend
             size = np.tile(picture.shape[1::-1], 2)
             np.testing.assert_allclose(found["scores"], wanted["scores"], atol=atol, rtol=0)
@@ -150,17 +145,13 @@ def check_classifies_elsewhere(task, pictures, folder, *, atol):
 
     Args: as `check_loads_elsewhere`; atol of the probabilities.
     """
-    model, shown = folder / "model.keras", folder / "pictures.npz"
+    model = folder / "model.keras"
     task.publish(model)
-    np.savez(shown, *pictures)
     expected = np.stack([found.probabilities for found in task.classify(pictures)])
     assert np.ptp(expected, axis=1).max() > 10 * atol, "nothing is told apart: nothing is compared"
-    with ThreadPoolExecutor() as pool:
-        answers = list(pool.map(lambda one: _open_on(one, model, shown), installed_backends()))
-    for seen in answers:
-        assert "error" not in seen, seen["error"]
-        found = np.array([one["probabilities"] for one in seen["found"]])
-        np.testing.assert_allclose(found, expected, atol=atol, rtol=0, err_msg=seen["backend"])
+    for backend, seen in open_elsewhere(model, pictures).items():
+        found = np.array([one["probabilities"] for one in seen])
+        np.testing.assert_allclose(found, expected, atol=atol, rtol=0, err_msg=backend)
 
 
 def check_segments_elsewhere(task, pictures, folder, *, atol):
@@ -172,23 +163,30 @@ def check_segments_elsewhere(task, pictures, folder, *, atol):
         folder: an empty folder for the files.
         atol: of scores.
     """
-    model, shown = folder / "model.keras", folder / "pictures.npz"
+    model = folder / "model.keras"
     task.publish(model)
-    np.savez(shown, *pictures)
     expected = task.segment(pictures)
     assert any(len(found.shares()) > 1 for found in expected), "one class: nothing is compared"
-    with ThreadPoolExecutor() as pool:
-        answers = list(pool.map(lambda one: _open_on(one, model, shown), installed_backends()))
-    for backend, seen in zip(installed_backends(), answers, strict=True):
-        assert seen["backend"] == backend
-        assert "error" not in seen, seen["error"]
-        for found, wanted in zip(seen["found"], expected, strict=True):
+    for backend, seen in open_elsewhere(model, pictures).items():
+        for found, wanted in zip(seen, expected, strict=True):
             np.testing.assert_allclose(found["scores"], wanted.scores, atol=atol, rtol=0)
             # Where two classes are equal but for rounding, either may be the first.
             ties = wanted.scores < 1 / len(wanted.class_names) + 2 * atol
             np.testing.assert_array_equal(
                 np.array(found["classes"])[~ties], wanted.classes[~ties], err_msg=backend
             )
+
+
+def open_elsewhere(model, pictures):
+    """Return what a published file makes of pictures on each installed backend, by its name."""
+    shown = model.with_name("pictures.npz")
+    np.savez(shown, *pictures)
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda one: _open_on(one, model, shown), installed_backends()))
+    for backend, seen in zip(installed_backends(), answers, strict=True):
+        assert seen["backend"] == backend
+        assert "error" not in seen, seen["error"]
+    return {seen["backend"]: seen["found"] for seen in answers}
 
 
 @functools.cache

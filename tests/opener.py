@@ -25,6 +25,8 @@ def answer(model, pictures):
         pictures = [arrays[name] for name in arrays.files]
     if task.kind == "classification":
         return [{"probabilities": one.probabilities.tolist()} for one in task.classify(pictures)]
+    if task.kind == "style":
+        return [painted.tolist() for painted in task.stylize(pictures)]
     if task.kind == "segmentation":
         maps = task.segment(pictures)
         return [{"classes": m.classes.tolist(), "scores": m.scores.tolist()} for m in maps]

@@ -1,11 +1,10 @@
-"""The functions of Dive into Deep Learning, sections 13.3 to 13.11, under their own names.
+"""The functions of Dive into Deep Learning, sections 13.3 to 13.12, under their own names.
 
 They take the book's arguments and return the book's shapes and values, on the running backend, so
 that a reader can hold a cell of the book against them. That includes what the book does with odd
 input; each such place says "As the book" and names the function of `zoo.ops` that is right. New
 code should use `zoo.ops`. Shapes: B pictures, A anchors, M boxes, C classes; boxes are (A, 4) xyxy.
-Reference: Zhang, Lipton, Li, Smola: Dive into Deep Learning, 13.3, 13.4, 13.9 to 13.11
-(PyTorch).
+Reference: Zhang, Lipton, Li, Smola: Dive into Deep Learning (PyTorch).
 """
 
 import keras
@@ -13,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from zoo.colormaps import voc_colormap
+from zoo.d2l_style import content_loss, gram, style_loss, tv_loss
 from zoo.ops.anchors import prior_boxes
 from zoo.ops.boxes import convert_boxes, to_float32_boxes
 from zoo.ops.suppression import greedy_suppression, intersection_and_union
@@ -25,6 +25,8 @@ __all__ = [
     "box_center_to_corner",
     "box_corner_to_center",
     "box_iou",
+    "content_loss",
+    "gram",
     "kernel2matrix",
     "multibox_detection",
     "multibox_prior",
@@ -32,7 +34,9 @@ __all__ = [
     "nms",
     "offset_boxes",
     "offset_inverse",
+    "style_loss",
     "trans_conv",
+    "tv_loss",
     "voc_colormap2label",
     "voc_label_indices",
     "voc_rand_crop",

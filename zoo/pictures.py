@@ -46,6 +46,36 @@ def read_picture(picture) -> np.ndarray:
     )
 
 
+def resize_picture(picture: np.ndarray, size) -> np.ndarray:
+    """Resize with Pillow's antialiased bilinear filter; a picture of that size stays as it is.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        size: as `proportional_size` takes it.
+    Returns: (height, width, 3) uint8.
+    """
+    rows, columns = proportional_size(picture, size)
+    if picture.shape[:2] == (rows, columns):
+        return picture
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    return np.asarray(image.resize((columns, rows), Image.Resampling.BILINEAR))
+
+
+def proportional_size(picture: np.ndarray, size) -> tuple[int, int]:
+    """Return the (height, width) that is meant.
+
+    Args:
+        picture: (H, W, 3).
+        size: (height, width); a height, which keeps the proportions; or None: as it is.
+    """
+    height, width = picture.shape[:2]
+    if size is None:
+        return height, width
+    if isinstance(size, int):
+        return size, max(round(width * size / height), 1)
+    return tuple(size)
+
+
 def _read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()

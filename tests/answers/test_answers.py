@@ -21,6 +21,11 @@ def test_models_of_two_kinds_are_not_compared():
         answers_of(detector("boxes"), other)
 
 
+def test_a_model_that_paints_has_nothing_to_score():
+    with pytest.raises(ValueError, match="zoo stylize"):
+        answers_of(SimpleNamespace(kind="style"))
+
+
 def test_masks_count_where_both_models_draw_them():
     assert answers_of(detector("boxes", "masks")).kinds == ["boxes", "masks"]
     assert answers_of(detector("boxes", "masks"), detector("boxes")).kinds == ["boxes"]

@@ -20,14 +20,17 @@ def answers_of(*tasks):
 
     Args:
         tasks: of one `kind`; a detector without masks is compared by boxes alone.
-    Raises: ValueError if the tasks are of different kinds.
+    Raises: ValueError if the tasks are of different kinds, or paint pictures.
     """
     kinds = {task.kind for task in tasks}
     if len(kinds) > 1:
         raise ValueError(
             f"models to compare must be of one kind; got {' and '.join(sorted(kinds))}."
         )
-    return _KINDS[kinds.pop()](tasks)
+    (kind,) = kinds
+    if kind not in _KINDS:
+        raise ValueError(f"a model of {kind} has no answers to score; `zoo stylize` runs it.")
+    return _KINDS[kind](tasks)
 
 
 __all__ = ["ClassificationAnswers", "DetectionAnswers", "SegmentationAnswers", "answers_of"]

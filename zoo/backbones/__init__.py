@@ -9,6 +9,7 @@ from zoo.backbones.mobilenet import MobileNetV2
 from zoo.backbones.names import create_backbone, list_backbones
 from zoo.backbones.resnet import ResNet
 from zoo.backbones.ssd_vgg import SSDVGG
+from zoo.backbones.style_vgg import StyleVGG
 from zoo.backbones.tiny_cnn import TinyCNN
 from zoo.backbones.vgg import VGG
 
@@ -22,6 +23,7 @@ __all__ = [
     "ForeignBackbone",
     "MobileNetV2",
     "ResNet",
+    "StyleVGG",
     "TinyCNN",
     "create_backbone",
     "list_backbones",

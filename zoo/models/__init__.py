@@ -3,6 +3,7 @@
 from zoo.models.classifier import Classifier
 from zoo.models.detector import Detector
 from zoo.models.fast_rcnn import FastRCNN
+from zoo.models.fast_style import FastStyle
 from zoo.models.faster_rcnn import FasterRCNN
 from zoo.models.fcn import FCN
 from zoo.models.mask_rcnn import MaskRCNN
@@ -11,6 +12,8 @@ from zoo.models.rcnn import RCNN
 from zoo.models.row_reuse import ReusedRows, match_classes, reuse_rows
 from zoo.models.segmenter import Segmenter
 from zoo.models.ssd import SSD
+from zoo.models.style_transfer import StyleTransfer
+from zoo.models.synthesized_picture import SynthesizedPicture
 from zoo.models.task import Task, load
 from zoo.models.yolo import YOLO
 
@@ -22,10 +25,13 @@ __all__ = [
     "Classifier",
     "Detector",
     "FastRCNN",
+    "FastStyle",
     "FasterRCNN",
     "MaskRCNN",
     "ReusedRows",
     "Segmenter",
+    "StyleTransfer",
+    "SynthesizedPicture",
     "Task",
     "create",
     "list_presets",

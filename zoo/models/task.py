@@ -18,8 +18,8 @@ class Task(keras.Model):
 
     Args:
         image_converter: an `ImageConverter`, which fits pictures of any size to the network's
-            input.
-        class_names: the names of labels 0..C-1.
+            input; None where pictures keep their size.
+        class_names: the names of labels 0..C-1; () where there are none.
         normalize: a `Normalize`, pixels to what the backbone was made for; None: to 0..1.
     """
 
@@ -37,14 +37,8 @@ class Task(keras.Model):
         return len(self.class_names)
 
     def compile(self, *args, jit_compile="auto", **kwargs):
-        """Configure training as `keras.Model.compile` does.
-
-        With `jit_compile="auto"`, TensorFlow on a CPU runs without XLA: compiled, TinySSD's step
-        took three times as long there.
-        """
-        if jit_compile == "auto" and keras.backend.backend() == "tensorflow" and _on_cpu():
-            jit_compile = False
-        super().compile(*args, jit_compile=jit_compile, **kwargs)
+        """Configure training as `keras.Model.compile` does, with `jit_choice`."""
+        super().compile(*args, jit_compile=jit_choice(jit_compile), **kwargs)
 
     def publish(self, path) -> None:
         """Write the model, uncompiled and in float32, to a `.keras` file for every backend.
@@ -78,6 +72,17 @@ class Task(keras.Model):
     def from_config(cls, config):
         """Build a task of its pieces, each in the config as Keras serialises it."""
         return cls(**keras.saving.deserialize_keras_object(config))
+
+
+def jit_choice(jit_compile):
+    """Return what to hand to `keras.Model.compile` as `jit_compile`.
+
+    With "auto", TensorFlow on a CPU runs without XLA: compiled, TinySSD's step took three times as
+    long there.
+    """
+    if jit_compile == "auto" and keras.backend.backend() == "tensorflow" and _on_cpu():
+        return False
+    return jit_compile
 
 
 def load(path) -> Task:

@@ -14,6 +14,7 @@ from zoo.ops.matching import match_anchors
 from zoo.ops.roi_align import multilevel_roi_align, roi_align
 from zoo.ops.roi_pool import roi_pool
 from zoo.ops.sampling import balanced_sample, hard_negative_mask
+from zoo.ops.style import gram_matrix, total_variation
 from zoo.ops.suppression import batched_nms, nms
 from zoo.ops.transposed import bilinear_kernel, conv_matrix, transposed_conv
 
@@ -29,6 +30,7 @@ __all__ = [
     "crop_masks",
     "decode_boxes",
     "encode_boxes",
+    "gram_matrix",
     "hard_negative_mask",
     "match_anchors",
     "multilevel_roi_align",
@@ -37,5 +39,6 @@ __all__ = [
     "prior_boxes",
     "roi_align",
     "roi_pool",
+    "total_variation",
     "transposed_conv",
 ]

@@ -6,12 +6,14 @@ from zoo.training.depth import UnfreezeStages, depth_multipliers, stage_keys
 from zoo.training.fit import fit
 from zoo.training.optimizers import build_optimizer
 from zoo.training.region_svms import FitRegionSVMs
+from zoo.training.synthesis import ResumableSynthesis
 
 __all__ = [
     "Checkpointer",
     "EvaluateAnswers",
     "FitRegionSVMs",
     "ReportProgress",
+    "ResumableSynthesis",
     "UnfreezeStages",
     "build_optimizer",
     "depth_multipliers",

@@ -1,0 +1,102 @@
+"""Style transfer in one pass of a network that has learnt one style.
+
+Letters: B pictures, H and W their sides in pixels.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.models.loss_metrics import update_loss_metrics
+from zoo.models.task import Task
+from zoo.pictures import read_picture
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class FastStyle(Task):
+    """A style as a network (Johnson 2016): any pictures train it, no labels are needed.
+
+    Args:
+        network: a `StyleNetwork`.
+        loss: a `zoo.losses.PerceptualLoss`, needed for training only: no file holds it.
+        style: (H, W, 3) uint8, the picture whose style is learnt, needed with `loss`.
+        **kwargs: of `Task`.
+    """
+
+    kind = "style"
+
+    def __init__(self, *, network, loss=None, style=None, **kwargs):
+        super().__init__(**kwargs)
+        self.network = network
+        self.perceptual_loss = loss
+        if loss is not None:
+            seen = loss.network(self.normalize(style[None]))["style"]
+            self.style_grams = [ops.convert_to_numpy(gram) for gram in seen]
+        names = ("content_loss", "style_loss", "variation_loss")
+        self.loss_metrics = {name: keras.metrics.Mean(name=name) for name in names}
+        self.build((None, None, None, 3))
+
+    def build(self, input_shape):
+        if self.built:  # by `__init__`; Keras asks again when it opens a file
+            return
+        if not self.network.built:
+            self.network.build(input_shape)
+        self.built = True
+
+    def call(self, images, training=False):
+        """Return a dict of `images`, (B, H, W, 3) float32 in 0..255.
+
+        Args:
+            images: (B, H, W, 3), 0..255, any dtype.
+        """
+        return {"images": self.network(self.normalize(images))}
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Compare with the content of the pictures themselves and the style; return the loss.
+
+        Args:
+            x: (B, H, W, 3), the pictures; y: not used.
+            y_pred: what `call` returned.
+        Raises: ValueError if the task has no style to learn.
+        """
+        if self.perceptual_loss is None:
+            raise ValueError(
+                "this task has learnt its style and cannot train: the loss network is not in its "
+                'file. Create one: zoo.create("fast_style", style=..., backbone_weights=...)?'
+            )
+        pictures = ops.shape(x)[0]
+        content = self.perceptual_loss.network(self.normalize(x))["content"]
+        targets = {
+            "content": tuple(ops.stop_gradient(features) for features in content),
+            "style": tuple(ops.repeat(gram, pictures, axis=0) for gram in self.style_grams),
+        }
+        losses = self.perceptual_loss(targets, self.normalize(y_pred["images"]))
+        update_loss_metrics(self.loss_metrics, losses, pictures)
+        return sum(losses.values())
+
+    def stylize(self, images) -> list[np.ndarray]:
+        """Paint pictures of any sizes, one after another.
+
+        Args:
+            images: a path, encoded bytes, a uint8 array (H, W, 3), or a list of them.
+        Returns: one (H, W, 3) uint8 a picture, of its size.
+        Raises: ValueError if a picture cannot be read, or has a side of less than 5 pixels.
+        """
+        if not isinstance(images, (list, tuple)):
+            images = [images]
+        return [self._stylize(read_picture(image)) for image in images]
+
+    def _stylize(self, picture):
+        height, width = picture.shape[:2]
+        least = self.network.smallest_side
+        if min(height, width) < least:
+            raise ValueError(
+                f"the network needs {least}x{least} pixels or more; got {height}x{width}. "
+                "Enlarge the picture first?"
+            )
+        painted = self.predict_on_batch(picture[None])["images"][0]
+        return np.clip(np.rint(painted), 0, 255).astype(np.uint8)
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return super().get_config() | {"network": serialize(self.network)}

@@ -1,0 +1,66 @@
+"""Style transfer by optimisation (Gatys 2016; book 13.12)."""
+
+from zoo.backbones import StyleVGG
+from zoo.layers import Normalize
+from zoo.losses import StyleLoss
+from zoo.models.style_transfer import StyleTransfer
+from zoo.weights import convert_into, imagenet_weights, load_state_dict
+
+DEPTHS = {"vgg16": 16, "vgg19": 19}
+# Book 13.12.4: convolutions 0, 5, 10, 19, 28 and, for the content, 25 of torchvision's VGG-19. It
+# takes them before their ReLU, but that ReLU works in place, save for the last: none follows.
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "conv5_1")
+# Deviation: VGG-16 has no relu4_4; the last of its stage takes the place.
+CONTENT_LAYERS = {"vgg16": ("relu4_3",), "vgg19": ("relu4_4",)}
+
+
+def style_transfer(
+    class_names=(),
+    *,
+    image_size=None,
+    backbone="vgg16",
+    backbone_weights=None,
+    content_layers=None,
+    style_layers=STYLE_LAYERS,
+    loss=None,
+    dtype=None,
+) -> StyleTransfer:
+    """Build Gatys' style transfer with the book's layers and weights.
+
+    Args:
+        class_names, image_size: not used: pictures have no classes here, and keep their size.
+        backbone: "vgg16" or "vgg19".
+        backbone_weights: None for fresh ones; "imagenet", which a package carries for vgg16; or a
+            file of torchvision's classifier.
+        content_layers: names as `StyleVGG` takes them; None: the book's.
+        style_layers: the same of the style.
+        loss: None: `StyleLoss` with the book's weights.
+        dtype: the dtype policy; None: Keras' global one.
+    """
+    content_layers = CONTENT_LAYERS.get(backbone) if content_layers is None else content_layers
+    network = style_network(backbone, backbone_weights, content_layers, style_layers, dtype)
+    return StyleTransfer(
+        network=network,
+        loss=loss if loss is not None else StyleLoss(),
+        image_converter=None,
+        normalize=Normalize(**network.normalization, dtype=dtype, name="normalize"),
+        class_names=(),
+        dtype=dtype,
+        name="style_transfer",
+    )
+
+
+def style_network(backbone, weights, content, style, dtype) -> StyleVGG:
+    """Return a built `StyleVGG`, as `style_transfer` describes its arguments.
+
+    Raises: ValueError for another backbone, or weights that cannot be had.
+    """
+    if backbone not in DEPTHS:
+        raise ValueError(f"backbone must be one of {sorted(DEPTHS)}; got {backbone!r}.")
+    network = StyleVGG(DEPTHS[backbone], content=content, style=style, dtype=dtype, name=backbone)
+    network.build((None, None, None, 3))
+    if weights == "imagenet":
+        convert_into(network, *imagenet_weights(backbone))
+    elif weights is not None:
+        convert_into(network, load_state_dict(weights), f"torchvision:{backbone}")
+    return network
