@@ -7,7 +7,7 @@ from compilation import compiled, gradient
 from keras import ops
 from roi_reference import WILD, align, odd_rois
 
-from zoo.ops import multilevel_roi_align, roi_align
+from zoo.ops import multilevel_roi_align, roi_align, roi_matrices
 
 MODULE = sys.modules[roi_align.__module__]  # its name is the function's, which hides it
 
@@ -24,6 +24,7 @@ def way(request, monkeypatch):
 def chunk(request, monkeypatch):
     """All RoIs at once, and few at a time."""
     monkeypatch.setattr(MODULE, "CHUNK", request.param)
+    monkeypatch.setattr(roi_matrices, "STRIPS", request.param)
 
 
 def run(function, *arrays):

@@ -12,8 +12,9 @@ from keras import ops
 
 from zoo.ops.boxes import to_float32_boxes
 from zoo.ops.interpolation import interpolation_matrix, neighbours, sample_positions
+from zoo.ops.roi_matrices import crop_by_matrices
 
-# Numbers between features and output that a chunk of RoIs may take: 32 MB in float32.
+# Numbers between features and output that a chunk of gathered RoIs may take: 32 MB in float32.
 CHUNK = 1 << 23
 # Gathering a number costs as much as so many multiplications in a product of matrices. Measured
 # on a CPU at 50x50 and 100x100: 42 to 71 on TensorFlow and JAX. With two samples, 7x7 bins change
@@ -49,7 +50,7 @@ def roi_align(features, rois, output_size, spatial_scale=1.0, sampling_ratio=2, 
         )
     rows, columns = _samples(rois, spatial_scale, bins, **options)
     rows, columns = interpolation_matrix(rows, size[0]), interpolation_matrix(columns, size[1])
-    return _by_matrices(features, ops.cast(rows, features.dtype), ops.cast(columns, features.dtype))
+    return crop_by_matrices(features, rows, columns)
 
 
 def multilevel_roi_align(
@@ -121,21 +122,6 @@ def _matrices_pay(size, bins, samples):
     return products <= GATHER_COST * rows * columns * (2 * samples) ** 2
 
 
-def _by_matrices(features, rows, columns):
-    """Crop by matrices (B, R, h, H) and (B, R, w, W): first rows, then columns."""
-    height, width, channels = features.shape[1:]
-    number, bins = rows.shape[1:3]
-    flat = ops.reshape(features, (-1, height, width * channels))
-
-    def crop(part):
-        some = ops.reshape(rows[:, part], (-1, (part.stop - part.start) * bins, height))
-        strips = ops.matmul(some, flat)
-        strips = ops.reshape(strips, (-1, part.stop - part.start, bins, width, channels))
-        return ops.matmul(columns[:, part, None], strips)
-
-    return _in_chunks(crop, number, _batch(features) * bins * width * channels, CHUNK)
-
-
 def _by_gathering(flat, row, column):
     """Crop by weighted sums of cells.
 
@@ -158,13 +144,8 @@ def _by_gathering(flat, row, column):
         return ops.reshape(ops.matmul(weight, read), (-1, few, height, width, channels))
 
     # The gradient of each chunk is as large as the table: fewer chunks where that is large.
-    cost = _batch(flat) * height * width * reads**2 * channels
-    return _in_chunks(crop, number, cost, max(CHUNK, 2 * _batch(flat) * cells * channels))
-
-
-def _in_chunks(crop, number, cost, limit):
-    """Join `crop` of slices of RoIs, each so long that its `cost` a RoI stays within the limit."""
-    step = max(1, limit // cost)
+    limit = max(CHUNK, 2 * _batch(flat) * cells * channels)
+    step = max(1, limit // (_batch(flat) * height * width * reads**2 * channels))
     parts = [slice(start, min(start + step, number)) for start in range(0, number, step)]
     crops = [crop(part) for part in parts]
     return crops[0] if len(crops) == 1 else ops.concatenate(crops, axis=1)
