@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from zoo.layers import BoxCoder, Matcher
+from zoo.ops import pairwise_iou
 
 IOU = np.array([[[0.9], [0.6], [0.4], [0.1]]], "float32")
 
@@ -33,6 +34,18 @@ def test_low_quality_matches_are_all_anchors_that_share_a_boxs_best_iou():
     assert ops.convert_to_numpy(matcher(iou, valid))[0].tolist() == [0, 0, 0, -1]
     plain = Matcher(0.7, 0.3, bipartite=False)
     assert ops.convert_to_numpy(plain(iou, valid))[0].tolist() == [-2, -2, -2, -1]
+
+
+def test_all_anchors_inside_one_box_share_its_best_iou():
+    """Sides of 32 pixels in 416: in fractions their areas, which are equal, differ by rounding."""
+    corners = 8 * np.stack(np.meshgrid(np.arange(4), np.arange(4)), -1).reshape(-1, 2) + 101
+    anchors = np.concatenate([corners, corners + 32], -1) / 416
+    box = np.array([[[100, 100, 160, 160]]]) / 416  # holds every one; IoU 32**2 / 60**2 = .28
+    matcher = Matcher(0.7, 0.3, bipartite=False, low_quality=True)
+    iou = pairwise_iou(anchors.astype("float32"), box.astype("float32"))
+    assert len(np.unique(ops.convert_to_numpy(iou))) > 1
+    found = matcher(iou, np.array([[True]]))
+    assert (ops.convert_to_numpy(found) == 0).all()
 
 
 def test_padding_makes_no_low_quality_match():

@@ -1,13 +1,13 @@
 """Answers of the region proposal network to proposals.
 
-Letters: B images, L levels, A anchors, P candidates over all levels, K proposals.
+Letters: B images, L levels, A anchors, P candidates a level, K proposals.
 """
 
 import keras
 import numpy as np
 from keras import ops
 
-from zoo.ops import batched_nms, clip_boxes
+from zoo.ops import clip_boxes, nms
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -58,21 +58,31 @@ class ProposalDecoder:
         objectness, deltas = (
             ops.stop_gradient(ops.cast(values, "float32")) for values in (objectness, deltas)
         )
-        rows, levels = _best_of_levels(objectness, level_sizes, pre_nms)
+        rows, real = _best_of_levels(objectness, level_sizes, pre_nms)
+        wanted = min(wanted, int(real.sum()))
         scores = ops.take_along_axis(objectness, rows, axis=1)
         deltas = ops.take_along_axis(deltas, rows[..., None], axis=1)
         boxes = clip_boxes(self.coder.decode(deltas, ops.take(anchors, rows, axis=0)))
         sides = boxes[..., 2:] - boxes[..., :2]
-        scores = ops.where(ops.min(sides, axis=-1) >= self.smallest, scores, float("-inf"))
-        kept = batched_nms(
-            boxes,
-            scores,
-            ops.broadcast_to(levels, ops.shape(scores)),
-            iou_threshold=self.iou_threshold,
-            max_output=min(wanted, scores.shape[1]),
-        )
-        chosen = ops.take_along_axis(boxes, ops.maximum(kept, 0)[..., None], axis=1)
-        return ops.where(kept[..., None] >= 0, chosen, 0.0)
+        large = ops.min(sides, axis=-1) >= self.smallest
+        scores = ops.where(large & real.reshape(-1), scores, float("-inf"))
+        boxes, scores = self._suppress(boxes, scores, real.shape, wanted)
+        scores, chosen = ops.top_k(scores, wanted)
+        boxes = ops.take_along_axis(boxes, ops.cast(chosen, "int32")[..., None], axis=1)
+        return ops.where(scores[..., None] > float("-inf"), boxes, 0.0)
+
+    def _suppress(self, boxes, scores, shape, wanted):
+        """Return what is left of each level of `shape` (L, P), with scores of -inf in padding.
+
+        A level is a row of its own: one row of them all would compare each with every other's.
+        """
+        by_level = ops.reshape(scores, (-1, *shape)), ops.reshape(boxes, (-1, *shape, 4))
+        most = min(wanted, shape[1])
+        kept = nms(by_level[1], by_level[0], self.iou_threshold, max_output=most)
+        rows = ops.maximum(kept, 0) + np.arange(shape[0], dtype="int32")[:, None] * shape[1]
+        kept, rows = (ops.reshape(some, (-1, shape[0] * most)) for some in (kept, rows))
+        scores = ops.where(kept >= 0, ops.take_along_axis(scores, rows, axis=1), float("-inf"))
+        return ops.take_along_axis(boxes, rows[..., None], axis=1), scores
 
     def get_config(self):
         return {
@@ -91,11 +101,16 @@ class ProposalDecoder:
 
 
 def _best_of_levels(scores, level_sizes, count):
-    """Return the rows of the `count` best anchors of each level (B, P), and their levels (P,)."""
-    rows, levels, start = [], [], 0
-    for level, size in enumerate(level_sizes):
-        best = ops.top_k(scores[:, start : start + size], min(count, size))[1]
-        rows.append(ops.cast(best, "int32") + start)
-        levels += [level] * best.shape[1]
+    """Return the rows of the P best anchors of each level, (B, L P), and which are real, (L, P).
+
+    P is `count`, or the size of the largest level; smaller ones repeat their best anchor.
+    """
+    rows, start = [], 0
+    longest = min(count, max(level_sizes))
+    real = np.arange(longest) < np.asarray(level_sizes)[:, None]
+    for size in level_sizes:
+        best = ops.cast(ops.top_k(scores[:, start : start + size], min(count, size))[1], "int32")
+        padding = ops.repeat(best[:, :1], longest - best.shape[1], axis=1)
+        rows.append(ops.concatenate([best, padding], axis=1) + start)
         start += size
-    return ops.concatenate(rows, axis=1), np.asarray(levels, "int32")
+    return ops.concatenate(rows, axis=1), real

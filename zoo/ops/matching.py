@@ -9,6 +9,8 @@ from keras import ops
 
 BACKGROUND = -1
 IGNORED = -2
+# Equal overlaps, as those of all anchors inside one box, differ by so much in float32 fractions.
+TIE = 1 - 1e-5
 
 
 def match_anchors(
@@ -77,7 +79,7 @@ def _check(iou, valid, positive_threshold, negative_threshold):
 def _unsurpassed(by_box):
     """Mark the anchors (B, A) that share some box's largest IoU, of by_box (B, M, A)."""
     highest = ops.max(by_box, axis=2, keepdims=True)
-    return ops.any((by_box == highest) & (highest > 0), axis=1)
+    return ops.any((by_box >= highest * TIE) & (highest > 0), axis=1)
 
 
 def _bipartite(by_box):
