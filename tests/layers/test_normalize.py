@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from cases import check_layer
+from compilation import gradient
 from keras import ops
 
 from zoo.layers import Normalize
@@ -29,6 +30,11 @@ def test_bfloat16_rounds_the_result_not_the_pixel():
     assert "bfloat16" in str(got.dtype)
     exact = 0.6 / 255
     np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(got, "float32")), exact, rtol=0.01)
+
+
+def test_a_gradient_reaches_the_pixels():
+    slope = gradient(Normalize([0.4, 0.5, 0.6], [0.1, 0.2, 0.4]), np.zeros((1, 1, 2, 3)))
+    np.testing.assert_allclose(slope[0, 0], [[10 / 255, 5 / 255, 2.5 / 255]] * 2, rtol=1e-5)
 
 
 @pytest.mark.parametrize("std", [0, -0.1, [0.2, 0.0, 0.3]])

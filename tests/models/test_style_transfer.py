@@ -183,8 +183,8 @@ def test_match_gives_the_style_the_contents_colours_first(task):
 @pytest.mark.parametrize(
     ("picture", "options", "message"),
     [
-        (CONTENT[:1, :1], {}, "needs 2x2 pixels or more; as it is the picture has 1x1"),
-        (CONTENT[:4, :4], {"scales": 3}, "at the coarsest of 3 scales the picture has 1x1"),
+        (CONTENT[:1, :1], {}, "needs 2x2 pixels or more; the content has 1x1 at scale 1 of 1"),
+        (CONTENT[:4, :4], {"scales": 3}, "the content has 1x1 at scale 1 of 3"),
         (CONTENT, {"scales": 0}, "scales must be at least 1; got 0"),
         (CONTENT, {"steps": 1, "scales": 2}, "at least 1 a scale; got 1 for 2"),
         (CONTENT, {"preserve_color": "yes"}, "preserve_color must be one of .*got 'yes'"),
@@ -194,6 +194,11 @@ def test_match_gives_the_style_the_contents_colours_first(task):
 def test_a_picture_or_option_that_cannot_be_used_is_told(task, picture, options, message):
     with pytest.raises(ValueError, match=message):
         task.stylize(picture, STYLE, **{"steps": 4} | options)
+
+
+def test_a_style_that_is_too_thin_is_told(task):
+    with pytest.raises(ValueError, match="the style has 1x2147 at scale 1 of 1"):
+        task.stylize(CONTENT, np.zeros((1, 3000, 3), np.uint8), fit=leave)
 
 
 def test_grey_and_transparent_pictures_are_taken(task):

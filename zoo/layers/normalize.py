@@ -24,8 +24,9 @@ class Normalize(keras.layers.Layer):
         self.std = std
 
     def call(self, images):
-        scale = np.asarray(1.0 / (255.0 * np.asarray(self.std)), "float32")
-        shift = np.asarray(-np.asarray(self.mean) / np.asarray(self.std), "float32")
+        # Tensors: PyTorch refuses a NumPy array beside pixels that a gradient is asked of.
+        scale = ops.convert_to_tensor(1.0 / (255.0 * np.asarray(self.std)), "float32")
+        shift = ops.convert_to_tensor(-np.asarray(self.mean) / np.asarray(self.std), "float32")
         return ops.cast(ops.cast(images, "float32") * scale + shift, self.compute_dtype)
 
     def get_config(self):

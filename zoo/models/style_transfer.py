@@ -80,7 +80,6 @@ class StyleTransfer(Task):
         if preserve_color not in COLOR_MODES:
             raise ValueError(f"preserve_color must be one of {COLOR_MODES}; got {preserve_color!r}")
         sizes = _sizes(content, size, scales)
-        self._check_sizes(sizes)
         content = resize_picture(content, sizes[-1])
         if preserve_color == "match":
             style = match_colors(style, content)
@@ -88,6 +87,8 @@ class StyleTransfer(Task):
         for scale, here in enumerate(sizes):
             seen = resize_picture(content, here)
             shown = resize_picture(style, here if _is_pair(size) else _same_area(style, seen))
+            self._check_size("content", seen, scale, scales)
+            self._check_size("style", shown, scale, scales)
             start = self.network_pixels(seen) if pixels is None else _enlarged(pixels, here)
             picture = SynthesizedPicture(PerceptualLoss(self.network, self.style_loss), start)
             picture.compile()
@@ -116,14 +117,13 @@ class StyleTransfer(Task):
         pixels = pixels[0] * np.asarray(self.normalize.std) + np.asarray(self.normalize.mean)
         return np.clip(np.rint(255 * pixels), 0, 255).astype(np.uint8)
 
-    def _check_sizes(self, sizes):
+    def _check_size(self, name, picture, scale, scales):
         least = self.network.smallest_side
-        if min(sizes[0]) < least:
-            (rows, columns), scales = sizes[0], len(sizes)
-            where = f"at the coarsest of {scales} scales" if scales > 1 else "as it is"
+        rows, columns = picture.shape[:2]
+        if min(rows, columns) < least:
             raise ValueError(
-                f"the network needs {least}x{least} pixels or more; {where} the picture has "
-                f"{rows}x{columns}. A larger size, or fewer scales?"
+                f"the network needs {least}x{least} pixels or more; the {name} has "
+                f"{rows}x{columns} at scale {scale + 1} of {scales}. Larger, or fewer scales?"
             )
 
     def get_config(self):
@@ -144,7 +144,7 @@ def _sizes(content, size, scales) -> list[tuple[int, int]]:
     if scales < 1:
         raise ValueError(f"scales must be at least 1; got {scales}.")
     factors = [2**scale for scale in reversed(range(scales))]
-    return [(round(height / factor), round(width / factor)) for factor in factors]
+    return [tuple(max(round(side / factor), 1) for side in (height, width)) for factor in factors]
 
 
 def _steps(steps, scales, scale) -> int:
