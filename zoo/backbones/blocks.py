@@ -9,6 +9,7 @@ import keras
 from keras import layers, ops
 
 from zoo.layers.batch_norm import BatchNorm
+from zoo.layers.convolution import add_relu, convolve, pad_shape, pad_zeros
 from zoo.layers.frozen_batch_norm import FrozenBatchNorm
 from zoo.layers.layout import native_channel_axis, native_data_format
 
@@ -40,6 +41,7 @@ class ConvNorm(layers.Layer):
     ):
         super().__init__(**kwargs)
         self.activation = activation
+        self.depthwise = filters is None
         # With stride 1 the two paddings agree, and "same" needs no padded copy.
         explicit = padding == "torch" and strides > 1
         self.margin = dilation * (kernel_size - 1) // 2 if explicit else 0
@@ -53,7 +55,7 @@ class ConvNorm(layers.Layer):
             "dtype": self.dtype_policy,
             "name": "conv",
         }
-        if filters is None:
+        if self.depthwise:
             # He's fan out of a depthwise kernel, as PyTorch counts it, is Keras' fan in.
             self.conv = layers.DepthwiseConv2D(
                 depthwise_initializer=he_initializer("fan_in"), **options
@@ -68,9 +70,13 @@ class ConvNorm(layers.Layer):
         self.norm.build(self.conv.compute_output_shape(padded))
         self.built = True
 
-    def call(self, features):
-        features = self.norm(self.conv(pad_zeros(features, self.margin)))
-        return ACTIVATIONS[self.activation](features)
+    def call(self, features, training=False):
+        if self.depthwise or not self.norm.stands_still(training):
+            features = self.norm(self.conv(pad_zeros(features, self.margin)))
+            return ACTIVATIONS[self.activation](features)
+        relu = self.activation == "relu"
+        features = convolve(self.conv, features, norm=self.norm, margin=self.margin, relu=relu)
+        return features if relu else ACTIVATIONS[self.activation](features)
 
     def compute_output_shape(self, input_shape):
         return self.conv.compute_output_shape(pad_shape(input_shape, self.margin))
@@ -139,7 +145,10 @@ class Residual(Chain):
 
     def call(self, features):
         beside = features if self.shortcut is None else self.shortcut(features)
-        return ACTIVATIONS[self.activation](super().call(features) + beside)
+        features = super().call(features)
+        if self.activation == "relu":
+            return add_relu(features, beside)
+        return ACTIVATIONS[self.activation](features + beside)
 
 
 def build_chain(blocks, shape) -> None:
@@ -158,19 +167,3 @@ def create_norm(*, frozen=False, epsilon=1e-5, momentum=0.9, **kwargs):
 def he_initializer(mode="fan_out"):
     """Return He's normal initializer (He 2015, eq. 14), not truncated, as PyTorch has it."""
     return keras.initializers.VarianceScaling(2.0, mode=mode, distribution="untruncated_normal")
-
-
-def pad_zeros(features, margin):
-    """Put `margin` zeros on all four sides of a native feature map."""
-    return ops.pad(features, [(m, m) for m in _margins(margin)]) if margin else features
-
-
-def pad_shape(shape, margin):
-    """Return the shape that `pad_zeros` gives; unknown sides stay unknown."""
-    pairs = zip(shape, _margins(margin), strict=True)
-    return tuple(side if side is None else side + 2 * m for side, m in pairs)
-
-
-def _margins(margin):
-    channels = native_channel_axis()
-    return [0 if axis in (0, channels) else margin for axis in range(4)]

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from zoo.layers.convolution import convolve
 from zoo.layers.layout import (
     from_native,
     native_channel_axis,
@@ -84,11 +85,11 @@ class FPN(layers.Layer):
     def call(self, images, training=False):
         levels = self.backbone(images, training=training)
         pairs = zip(self.laterals, levels, strict=True)
-        merged = [lateral(to_native(level)) for lateral, level in pairs]
+        merged = [convolve(lateral, to_native(level)) for lateral, level in pairs]
         for n in range(len(merged) - 2, -1, -1):
             merged[n] = merged[n] + _enlarge(merged[n + 1], merged[n].shape)
         pairs = zip(self.smoothers, merged, strict=True)
-        outputs = [from_native(smoother(level)) for smoother, level in pairs]
+        outputs = [from_native(convolve(smoother, level)) for smoother, level in pairs]
         if self.extra is not None:
             outputs.append(outputs[-1][:, ::2, ::2])
         return outputs

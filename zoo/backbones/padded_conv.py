@@ -2,7 +2,8 @@
 
 from keras import layers
 
-from zoo.backbones.blocks import he_initializer, pad_shape, pad_zeros
+from zoo.backbones.blocks import he_initializer
+from zoo.layers.convolution import convolve, pad_shape
 from zoo.layers.layout import native_data_format
 
 
@@ -23,7 +24,6 @@ class PaddedConv(layers.Layer):
             kernel_size,
             strides=strides,
             dilation_rate=dilation,
-            activation="relu",
             data_format=native_data_format(),
             kernel_initializer=he_initializer(),
             dtype=self.dtype_policy,
@@ -35,7 +35,7 @@ class PaddedConv(layers.Layer):
         self.built = True
 
     def call(self, features):
-        return self.conv(pad_zeros(features, self.margin))
+        return convolve(self.conv, features, margin=self.margin, relu=True)
 
     def compute_output_shape(self, input_shape):
         return self.conv.compute_output_shape(pad_shape(input_shape, self.margin))

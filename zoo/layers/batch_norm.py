@@ -1,7 +1,7 @@
 """Batch normalization with Keras' meaning and each backend's fastest kernel."""
 
 import keras
-from keras import backend
+from keras import backend, ops
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -26,6 +26,18 @@ class BatchNorm(keras.layers.BatchNormalization):
         if training and self.trainable:
             return self._normalize_batch(inputs)
         return self._normalize_with_moving_statistics(inputs)
+
+    def stands_still(self, training) -> bool:
+        """Whether a call normalises by the moving statistics, by the same rule as Keras'."""
+        return not (training and self.trainable)
+
+    def factor_and_shift(self):
+        """Return what normalising by the moving statistics multiplies by and adds, (C,) float32."""
+        factor = ops.rsqrt(self.moving_variance + self.epsilon)
+        if self.scale:
+            factor = factor * self.gamma
+        shift = -self.moving_mean * factor
+        return factor, shift + self.beta if self.center else shift
 
     def _has_fused_kernel(self, inputs, mask) -> bool:
         if backend.backend() != "torch" or mask is not None or self.renorm or self.synchronized:

@@ -6,6 +6,8 @@ Letters: B images, R regions, C classes.
 import keras
 from keras import layers, ops
 
+from zoo.layers.convolution import project
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class BoxHead(layers.Layer):
@@ -22,17 +24,14 @@ class BoxHead(layers.Layer):
         super().__init__(**kwargs)
         self.num_classes = num_classes
         self.units = units
-        self.hidden = [
-            self._dense(units, f"hidden_{n}", "he_uniform", activation="relu") for n in range(2)
-        ]
+        self.hidden = [self._dense(units, f"hidden_{n}", "he_uniform") for n in range(2)]
         # Fast R-CNN, section 2.3: Gaussians of standard deviation .01 and .001.
         self.classifier = self._dense(num_classes + 1, "classifier", _normal(0.01))
         self.regressor = self._dense(4 * num_classes, "regressor", _normal(0.001))
 
-    def _dense(self, units, name, initializer, activation=None):
+    def _dense(self, units, name, initializer):
         return layers.Dense(
             units,
-            activation=activation,
             kernel_initializer=initializer,
             dtype=self.dtype_policy,
             name=name,
@@ -52,7 +51,7 @@ class BoxHead(layers.Layer):
         regions, height, width, channels = crops.shape[1:]
         hidden = ops.reshape(crops, (-1, regions, height * width * channels))
         for layer in self.hidden:
-            hidden = layer(hidden)
+            hidden = project(layer, hidden, relu=True)
         deltas = ops.reshape(self.regressor(hidden), (-1, regions, self.num_classes, 4))
         return {
             "class_logits": ops.cast(self.classifier(hidden), "float32"),

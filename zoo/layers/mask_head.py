@@ -6,6 +6,7 @@ Letters: B images, R regions, C classes.
 import keras
 from keras import layers, ops
 
+from zoo.layers.convolution import convolve
 from zoo.layers.initializers import torch_default_initializer
 from zoo.layers.layout import from_native, native_data_format, native_shape, to_native
 
@@ -27,13 +28,25 @@ class MaskHead(layers.Layer):
         self.channels = channels
         self.depth = depth
         options = {"data_format": native_data_format(), "dtype": self.dtype_policy}
-        relu = {"activation": "relu", "kernel_initializer": "he_normal"}
         self.convolutions = [
-            layers.Conv2D(channels, 3, padding="same", name=f"conv_{n}", **relu, **options)
+            layers.Conv2D(
+                channels,
+                3,
+                padding="same",
+                kernel_initializer="he_normal",
+                name=f"conv_{n}",
+                **options,
+            )
             for n in range(depth)
         ]
         self.upsampler = layers.Conv2DTranspose(
-            channels, 2, strides=2, name="upsampler", **relu, **options
+            channels,
+            2,
+            strides=2,
+            activation="relu",
+            kernel_initializer="he_normal",
+            name="upsampler",
+            **options,
         )
         self.predictor = layers.Conv2D(
             num_classes,
@@ -53,8 +66,9 @@ class MaskHead(layers.Layer):
     def call(self, crops):
         regions, height, width, channels = crops.shape[1:]
         features = to_native(ops.reshape(crops, (-1, height, width, channels)))
-        for layer in (*self.convolutions, self.upsampler, self.predictor):
-            features = layer(features)
+        for conv in self.convolutions:
+            features = convolve(conv, features, relu=True)
+        features = convolve(self.predictor, self.upsampler(features))
         shape = (-1, regions, 2 * height, 2 * width, self.num_classes)
         return ops.cast(ops.reshape(from_native(features), shape), "float32")
 

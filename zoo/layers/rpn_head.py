@@ -6,6 +6,7 @@ Letters: B images, N anchors on a cell, A anchors over all levels.
 import keras
 from keras import layers, ops
 
+from zoo.layers.convolution import convolve
 from zoo.layers.layout import from_native, native_data_format, native_shape, to_native
 
 # Ren 2015, section 3.1.3: new layers start from a Gaussian of standard deviation .01.
@@ -54,7 +55,7 @@ class RPNHead(layers.Layer):
         self.built = True
 
     def call(self, features):
-        hidden = [ops.relu(self.conv(to_native(level))) for level in features]
+        hidden = [convolve(self.conv, to_native(level), relu=True) for level in features]
         return {
             "objectness": _rows(self.objectness, hidden, 1)[..., 0],
             "deltas": _rows(self.deltas, hidden, 4),
@@ -71,7 +72,7 @@ def _rows(predictor, hidden, depth):
     """Join the maps of all levels into one row an anchor, (B, A, depth) float32."""
     levels = []
     for level in hidden:
-        predictions = from_native(predictor(level))
+        predictions = from_native(convolve(predictor, level))
         count = predictions.shape[1] * predictions.shape[2] * predictions.shape[3] // depth
         levels.append(ops.reshape(predictions, (-1, count, depth)))
     return ops.cast(ops.concatenate(levels, axis=1), "float32")
