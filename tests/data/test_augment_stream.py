@@ -44,6 +44,7 @@ def plain_pictures(count=8, side=32):
                 "height": np.int32(side),
                 "width": np.int32(2 * side),
                 "masks": np.array([coco_mask.encode(np.asfortranarray(mask))["counts"]], object),
+                "segmentation": b"",
             }
         )
     return in_memory(records)

@@ -116,7 +116,6 @@ def test_mistakes_are_told_before_a_worker_starts(run, arguments, line):
     [
         (["--model=judge.keras", "text.png", "style.jpg"], "text.png: not a picture that can be"),
         (["--model=judge.keras", "content.png", "text.png"], "text.png: not a picture that can"),
-        (["--model=judge.keras", "--scales=7", "dot.png", "style.jpg"], "the network needs 1x1"),
         (["--model=fast.keras", "dot.png"], "the network needs 5x5 pixels or more; got 1x1"),
         (["--model=judge.keras", "content.png"], "STYLE is missing: name the picture"),
         (["--model=ssd.keras", "content.png"], "{}ssd.keras holds a SSD; zoo stylize needs a"),

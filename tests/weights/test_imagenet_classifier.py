@@ -43,6 +43,10 @@ def test_it_names_the_animals_of_catdog(classifier):
 
 
 def test_another_number_of_classes_is_refused():
+    try:
+        pip_weights_file("efficientnet_lite0")
+    except ValueError as error:
+        pytest.skip(str(error))
     with pytest.raises(ValueError, match=r"mis-shaped: _fc.weight \(1000, 1280\)"):
         zoo.create("classifier", num_classes=10, weights="imagenet")
 

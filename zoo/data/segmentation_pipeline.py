@@ -2,9 +2,10 @@
 
 Shape letters: B batch, H, W the window, h, w a picture.
 A window is cut at the picture's own resolution, so nothing is resampled and no outline is lost. In
-training its place is drawn; in evaluation it is the middle. Where the picture is smaller than the
-window the rest is `fill` in the picture and void in the map. Whole pictures, to score a model on,
+training its place is drawn; in evaluation it is the middle. Whole pictures, to score a model on,
 are `Source.semantic_truth`'s.
+Deviation: where the picture is smaller than the window, the rest is `fill` in the picture and void
+in the map; the book leaves such pictures out.
 The stream is deterministic and resumable, as `zoo.data.pipeline` has it.
 """
 

@@ -3,7 +3,8 @@
     JPEGImages/a.jpg  SegmentationClass/a.png  ImageSets/Segmentation/train.txt
 
 A mask is a picture with VOC's palette, a picture of its colours, or one of indices, as the masks of
-SegmentationClassAug are. Outlines of objects, index 255, are void.
+SegmentationClassAug are.
+Deviation: outlines of objects, index 255, are void; the book counts them as background.
 Reference: Dive into Deep Learning, section 13.9.
 """
 

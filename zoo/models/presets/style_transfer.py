@@ -1,4 +1,8 @@
-"""Style transfer by optimisation (Gatys 2016; book 13.12)."""
+"""Style transfer by optimisation (Gatys 2016; book 13.12).
+
+Deviation: VGG-16, of which a package carries ImageNet weights, has no relu4_4; the last layer of
+its stage takes the place.
+"""
 
 from zoo.backbones import StyleVGG
 from zoo.layers import Normalize
@@ -10,7 +14,6 @@ DEPTHS = {"vgg16": 16, "vgg19": 19}
 # Book 13.12.4: convolutions 0, 5, 10, 19, 28 and, for the content, 25 of torchvision's VGG-19. It
 # takes them before their ReLU, but that ReLU works in place, save for the last: none follows.
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "conv5_1")
-# Deviation: VGG-16 has no relu4_4; the last of its stage takes the place.
 CONTENT_LAYERS = {"vgg16": ("relu4_3",), "vgg19": ("relu4_4",)}
 
 
