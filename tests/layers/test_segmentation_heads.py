@@ -42,6 +42,7 @@ def test_the_last_layer_of_the_books_begins_as_bilinear_enlargement():
         scores, (96, 128), interpolation="bilinear", data_format="channels_last"
     )[:, 16:-16, 16:-16]
     found = head(features)[:, 16:-16, 16:-16]
+    found, inside = map(keras.ops.convert_to_numpy, (found, inside))
     np.testing.assert_allclose(found, inside, atol=1e-5)
 
 
