@@ -27,6 +27,8 @@ def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     layers = {"content_layers": ["relu1_2"], "style_layers": ["relu1_1"]}
     zoo.create("style_transfer", **layers).publish(folder / "judge.keras")
+    pooled = {"content_layers": ["relu2_1"], "style_layers": ["relu1_1"]}
+    zoo.create("style_transfer", **pooled).publish(folder / "pooled.keras")
     zoo.create("fast_style", filters=4, residual_blocks=1).publish(folder / "fast.keras")
     zoo.create("tiny_ssd", num_classes=1, image_size=64).publish(folder / "ssd.keras")
     return folder
@@ -116,6 +118,7 @@ def test_mistakes_are_told_before_a_worker_starts(run, arguments, line):
     [
         (["--model=judge.keras", "text.png", "style.jpg"], "text.png: not a picture that can be"),
         (["--model=judge.keras", "content.png", "text.png"], "text.png: not a picture that can"),
+        (["--model=pooled.keras", "dot.png", "style.jpg"], "the network needs 2x2 pixels or more"),
         (["--model=fast.keras", "dot.png"], "the network needs 5x5 pixels or more; got 1x1"),
         (["--model=judge.keras", "content.png"], "STYLE is missing: name the picture"),
         (["--model=ssd.keras", "content.png"], "{}ssd.keras holds a SSD; zoo stylize needs a"),
