@@ -13,8 +13,9 @@ from zoo.data import (
     load_source,
     steps_per_epoch,
 )
-from zoo.models import RCNN
-from zoo.training import FitRegionSVMs, build_optimizer
+from zoo.models import RCNN, reuse_rows
+from zoo.training import FitRegionSVMs, UnfreezeStages, build_optimizer, depth_multipliers
+from zoo.weights import classifier_rows, imagenet_classes
 
 
 def _untold(what: str, done: int) -> None:
@@ -22,16 +23,20 @@ def _untold(what: str, done: int) -> None:
 
 
 def build_source(config: Config, progress=_untold):
-    """Return the data source; its class names must be as many as the model has classes.
+    """Return the data source; the config may say how many classes it must have.
 
     Here and below `progress` is called with what is read, and how many pictures of it so far.
     """
     data = config.data
-    source = load_source(data.name, path=data.path, on_defect=data.on_defect, progress=progress)
-    if len(source.class_names) != config.model.num_classes:
+    source = load_source(
+        data.name, path=data.path, on_defect=data.on_defect, progress=progress, **data.options
+    )
+    model, found = config.model, source.class_names
+    wanted = model.num_classes or len(model.class_names or found)
+    if wanted != len(found):
         raise UserError(
-            f"model.num_classes must be {len(source.class_names)}, the classes of data "
-            f"{config.data.name} ({', '.join(source.class_names)}); got {config.model.num_classes}"
+            f"model.num_classes must be {len(found)}, the classes of data "
+            f"{data.name} ({', '.join(found)}); got {wanted}"
         )
     return source
 
@@ -49,6 +54,17 @@ def build_task(config: Config, source) -> zoo.Task:
     if config.model.weights is not None:
         task.set_weights(zoo.load(config.model.weights).get_weights())
     return task
+
+
+def take_rows(config: Config, task) -> str | None:
+    """Give the head the rows of an old classifier that `model.reuse_rows` names; tell which."""
+    wanted = config.model.reuse_rows
+    if wanted is None:
+        return None
+    if task.kind != "classification":
+        raise UserError(f"model.reuse_rows is for classifiers; {config.model.preset} is none")
+    rows = classifier_rows(task.backbone.name, wanted.weights)
+    return str(reuse_rows(task, *rows, imagenet_classes(), synonyms=wanted.synonyms))
 
 
 def check_masks(config: Config, source, task) -> None:
@@ -95,7 +111,13 @@ def build_fits(config: Config, source, task, progress=_untold) -> list:
     return [FitRegionSVMs(pictures, digest, epochs=epochs, progress=progress)]
 
 
-def build_run_optimizer(config: Config, source):
+def build_unfreezing(config: Config) -> list:
+    """Return the callback that lets the backbone join stage by stage, where the config says so."""
+    every = config.train.unfreeze_every
+    return [] if every is None else [UnfreezeStages(every)]
+
+
+def build_run_optimizer(config: Config, source, task):
     """Return the optimizer, its schedule spread over the steps of the whole run."""
     rule, schedule = config.train.optimizer, config.train.schedule
     options = {"momentum": rule.momentum} if rule.name == "sgd" else {}
@@ -108,8 +130,18 @@ def build_run_optimizer(config: Config, source):
         final_fraction=schedule.final_fraction,
         weight_decay=rule.weight_decay or None,
         clip_norm=rule.clip_norm,
+        multipliers=_multipliers(config, task),
         **options,
     )
+
+
+def _multipliers(config, task):
+    """Rates by layer, where they differ or will."""
+    rule = config.train.optimizer
+    alike = rule.head_multiplier == rule.depth_decay == 1.0
+    if alike and config.train.unfreeze_every is None:
+        return None
+    return depth_multipliers(task, rule.depth_decay, head=rule.head_multiplier)
 
 
 def epoch_steps(config: Config, source) -> int:

@@ -121,6 +121,7 @@ def evaluate(
         str, typer.Option(metavar="stop|skip", help="What to do where the data have defects.")
     ] = "stop",
     limit: Annotated[int | None, typer.Option(min=1, help="Take so many pictures only.")] = None,
+    options: cli_data.Options = None,
     out: Annotated[Path | None, typer.Option(help="Also write the scores here, JSON.")] = None,
     predictions: Annotated[
         Path | None, typer.Option(help="Also write the detections here, COCO results.")
@@ -132,9 +133,11 @@ def evaluate(
 
     from flows.model_names import resolve_model
     from flows.result_tables import show_scores
+    from flows.source_options import worker_arguments
     from flows.worker_process import run_verb
 
     arguments = [str(resolve_model(model)), "--data", data, "--on-defect", on_defect]
+    arguments += worker_arguments(options)
     if metric is not None:
         arguments += ["--metric", metric]
     if against is not None:

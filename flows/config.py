@@ -80,19 +80,33 @@ class Distribution(_Section):
     kind: Literal["none"] = "none"
 
 
+class ReuseRows(_Section):
+    """Which old classifier's rows a fresh head takes, for the classes that it shares by name.
+
+    `weights`: the classifier of the same backbone. `synonyms`: class of the data -> its name there.
+    """
+
+    weights: Annotated[str, Field(min_length=1)] = "imagenet"
+    synonyms: dict[str, str] = {}
+
+
 class Model(_Section):
-    """Which model, for which classes; `options` go to the preset as they are."""
+    """Which model, for which classes; `options` go to the preset as they are.
+
+    `num_classes`: what the data must have; None: as many as they have.
+    """
 
     preset: Annotated[str, Field(min_length=1)]
-    num_classes: Annotated[int, Field(ge=1)]
+    num_classes: Annotated[int, Field(ge=1)] | None = None
     class_names: Words | None = None
     weights: str | None = None
     options: dict[str, JsonValue] = {}
+    reuse_rows: ReuseRows | None = None
 
     @model_validator(mode="after")
     def _names_fit_the_count(self) -> "Model":
         names = self.class_names
-        if names is not None and len(names) != self.num_classes:
+        if names is not None and self.num_classes not in (None, len(names)):
             raise ValueError(
                 f"class_names must name num_classes = {self.num_classes} classes; got {len(names)}"
             )
@@ -102,7 +116,7 @@ class Model(_Section):
 
 
 class Data(_Section):
-    """Which data, and how the network sees them.
+    """Which data, and how the network sees them; `options` go to the source as they are.
 
     `image_size`: its input, a side or [height, width]. `max_boxes`: of one picture, for detectors.
     `on_defect`: refuse a split in which something would have to be left out, or leave it out.
@@ -110,6 +124,7 @@ class Data(_Section):
 
     name: Annotated[str, Field(min_length=1)]
     path: str | None = None
+    options: dict[str, JsonValue] = {}
     on_defect: Literal["stop", "skip"] = "stop"
     image_size: ImageSize
     max_boxes: Annotated[int, Field(ge=1, le=1000)] = 100
@@ -139,13 +154,19 @@ class Data(_Section):
 
 
 class Optimizer(_Section):
-    """The update rule; `momentum` belongs to sgd, `clip_norm` is the global gradient norm."""
+    """The update rule; `momentum` belongs to sgd, `clip_norm` is the global gradient norm.
+
+    `head_multiplier`: factor on the rate of what stands on the backbone. `depth_decay`: factor on
+    the rate from each stage of the backbone to the one below it.
+    """
 
     name: Literal["sgd", "adam", "adamw"] = "sgd"
     learning_rate: Annotated[float, Field(gt=0)]
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     clip_norm: Annotated[float, Field(gt=0)] | None = None
+    head_multiplier: Annotated[float, Field(gt=0)] = 1.0
+    depth_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
 
     @model_validator(mode="after")
     def _momentum_is_for_sgd(self) -> "Optimizer":
@@ -182,6 +203,7 @@ class Train(_Section):
     """How long and by which rule.
 
     `evaluate_every` counts epochs, `checkpoint_steps` and `log_steps` count steps.
+    `unfreeze_every`: train the head first, and a stage of the backbone more every so many epochs.
     """
 
     epochs: Annotated[int, Field(ge=1)]
@@ -189,6 +211,7 @@ class Train(_Section):
     schedule: Schedule = Schedule()
     loss: Annotated[BookLoss | MultiboxLoss, Field(discriminator="name")] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    unfreeze_every: Annotated[int, Field(ge=1)] | None = None
     evaluate_every: Annotated[int, Field(ge=1)] = 1
     checkpoint_steps: Annotated[int, Field(ge=1)] = 100
     log_steps: Annotated[int, Field(ge=1)] = 10

@@ -2,6 +2,8 @@
 
 `augment: ssd`, or `augment: [{name: random_resized_crop, scale: [0.5, 1.0]}, flip]`.
 Defaults and bounds are those of the functions in `zoo.data.augment`; tests hold the two together.
+Classification takes other steps and defaults than detection and segmentation; a config holds the
+options that were given, and the library, which knows the model, tells what does not belong there.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,7 +22,8 @@ from pydantic import (
 from flows import config_errors
 from flows.config_errors import ConfigError, Document
 
-_PICTURES = {"mosaic": 4, "strong": 4, "mixup": 2}  # that it takes from a batch, else one
+# That a step takes from a batch; the others take one.
+_PICTURES = {"mosaic": 4, "strong": 4, "mixup": 2, "cutmix": 2}
 
 Pair = tuple[float, float]
 
@@ -60,7 +63,7 @@ class _Step(BaseModel):
 class Policy(_Step):
     """A list of steps with a name of its own; it takes no options."""
 
-    name: Literal["light", "ssd", "strong"]
+    name: Literal["light", "ssd", "strong", "book", "rand"]
 
 
 class Flip(_Step):
@@ -135,6 +138,23 @@ class Mixup(_Step):
     probability: Chance = 1.0
 
 
+class Cutmix(_Step):
+    """Lay a window of one picture of the batch over another; for classification."""
+
+    name: Literal["cutmix"]
+    alpha: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    probability: Chance = 1.0
+
+
+class RandAugment(_Step):
+    """Make `count` changes out of fourteen, all of one strength; for classification."""
+
+    name: Literal["rand_augment"]
+    count: Annotated[int, Field(ge=1, le=14)] = 2
+    magnitude: Annotated[float, Field(ge=0, le=30)] = 9.0
+    probability: Chance = 1.0
+
+
 AnyStep = (
     Policy
     | Flip
@@ -145,6 +165,8 @@ AnyStep = (
     | Photometric
     | Mosaic
     | Mixup
+    | Cutmix
+    | RandAugment
 )
 NAMES = tuple(
     name for model in get_args(AnyStep) for name in get_args(model.model_fields["name"].annotation)
@@ -165,7 +187,7 @@ def _as_name(step: AnyStep) -> AnyStep | str:
 
 
 def _as_plain(step: AnyStep | str) -> dict | str:
-    return step if isinstance(step, str) else step.model_dump(mode="json")
+    return step if isinstance(step, str) else step.model_dump(mode="json", exclude_unset=True)
 
 
 _Written: Any = Literal[NAMES] | AnyStep  # what editors are told

@@ -9,11 +9,13 @@ from pathlib import Path
 from flows.progress import Counting, mistakes_told, tell
 from flows.runtime import UserError, prepare_process
 from flows.scoring import write_json
+from flows.source_options import add_option
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("spec", help="such as voc:data/VOC2007 or bananas@val")
+    add_option(parser)
     parser.add_argument("--out", required=True, type=Path, help="where the report goes, JSON")
 
 
@@ -29,7 +31,9 @@ def run(args: argparse.Namespace) -> int:
 
         progress = Counting()
         try:
-            source, split = data.parse_spec(args.spec, on_defect="skip", progress=progress)
+            source, split = data.parse_spec(
+                args.spec, on_defect="skip", progress=progress, **args.options
+            )
             report = data.check_source(source, split and [split], progress=progress)
         except ValueError as error:
             raise UserError(str(error)) from error

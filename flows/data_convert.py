@@ -8,11 +8,13 @@ from pathlib import Path
 
 from flows.progress import Counting, mistakes_told, tell
 from flows.runtime import UserError, prepare_process
+from flows.source_options import add_option
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("spec", help="such as voc:data/VOC2007 or bananas@val")
+    add_option(parser)
     parser.add_argument("--on-defect", choices=("stop", "skip"), default="stop")
     parser.add_argument("--limit", type=int, help="take this many pictures a split only")
     parser.add_argument("--out", required=True, type=Path, help="the folder to write")
@@ -30,7 +32,9 @@ def run(args: argparse.Namespace) -> int:
 
         progress = Counting()
         try:
-            source, split = data.parse_spec(args.spec, on_defect=args.on_defect, progress=progress)
+            source, split = data.parse_spec(
+                args.spec, on_defect=args.on_defect, progress=progress, **args.options
+            )
             data.write_coco(
                 source, args.out, split and [split], limit=args.limit, progress=progress
             )

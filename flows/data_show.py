@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.progress import Counting, mistakes_told, tell
 from flows.runtime import UserError, prepare_process
+from flows.source_options import add_option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +26,7 @@ _MIXED = 8  # pictures that mosaics are made of, if the split has them
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("spec", help="such as voc:data/VOC2007 or bananas@val")
+    add_option(parser)
     parser.add_argument("--augment", type=json.loads, default=[], help="steps, JSON")
     parser.add_argument("--count", type=int, default=16, help="how many samples to draw")
     parser.add_argument("--image-size", type=int, default=256, help="the network's input")
@@ -44,7 +46,9 @@ def run(args: argparse.Namespace) -> int:
         from zoo.draw import contact_sheet
 
         try:
-            source, split = data.parse_spec(args.spec, on_defect="skip", progress=Counting())
+            source, split = data.parse_spec(
+                args.spec, on_defect="skip", progress=Counting(), **args.options
+            )
             draw = _segmented_cells if source.palette else _cells
             cells = draw(source, split or source.splits[0], args)
         except ValueError as error:

@@ -9,7 +9,7 @@ fields of its kind:
 
     preparing   what, done: pictures read, or searched for proposals, so far
     started     backend, precision, versions, parameters, data_digest,
-                train_size, val_size, num_params, pid
+                train_size, val_size, num_params, pid, reused_rows: a report, or None
     resumed     step: a restarted worker goes on from the checkpoint of that step
     step        step, epoch, metrics
     epoch       step, epoch, metrics

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.progress import Counting, ProgressLines, mistakes_told, tell
 from flows.runtime import UserError, prepare_process
+from flows.source_options import add_option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("model", help="a published .keras file")
     parser.add_argument("--data", required=True, metavar="SPEC", help="such as bananas@val")
+    add_option(parser)
     parser.add_argument("--on-defect", choices=("stop", "skip"), default="stop")
     parser.add_argument("--limit", type=int, help="take this many pictures only")
     parser.add_argument("--against", metavar="MODEL", help="compare with this model")
@@ -59,7 +61,7 @@ def _score(args: argparse.Namespace) -> None:
         answers = answers_of(*tasks)
     except ValueError as error:
         raise UserError(f"--against {args.against}: {error}") from error
-    source, split = _open_data(args.data, args.on_defect)
+    source, split = _open_data(args.data, args.on_defect, args.options)
     rows: list[dict] | None = [] if args.predictions else None
     (found, *others), pictures, seconds = _sheets(tasks, answers, source, split, args, rows)
     scores: dict[str, Any] = {
@@ -148,12 +150,12 @@ def _open(path: str) -> "Task":
         raise UserError(str(error)) from error
 
 
-def _open_data(spec: str, on_defect: str) -> "tuple[Source, str]":
+def _open_data(spec: str, on_defect: str, options: dict) -> "tuple[Source, str]":
     """Return the source and the split, val where the SPEC names none."""
     from zoo import data
 
     try:
-        source, split = data.parse_spec(spec, on_defect=on_defect, progress=Counting())
+        source, split = data.parse_spec(spec, on_defect=on_defect, progress=Counting(), **options)
     except ValueError as error:
         raise UserError(f"--data {spec}: {error}") from error
     return source, split or ("val" if "val" in source.splits else source.splits[-1])

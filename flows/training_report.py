@@ -69,6 +69,8 @@ class Progress:
         )
         if told := describe_defects(event.get("defects", {})):
             self.bar.write(f"defects in the data: {told}")
+        if reused := event.get("reused_rows"):
+            self.bar.write(reused)
 
     def _on_step(self, event: dict) -> None:
         metrics = event["metrics"]

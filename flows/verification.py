@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from mlflow.entities.model_registry import ModelVersion
 
@@ -22,6 +23,7 @@ from flows.journal import last_event, read_journal
 from flows.progress import read_line
 from flows.run_folder import RunFolder
 from flows.runtime import UserError, installed_backends, worker_environment
+from flows.source_options import as_options
 from flows.worker_process import WorkerError
 
 TOLERANCE = 1e-4  # float32 rounding moves a score of a box, hardly ever its rank
@@ -83,6 +85,7 @@ def verify_model(
         score,
         data=spec,
         on_defect=config.data.on_defect,
+        options=config.data.options,
         limit=config.data.limit,
         progress=progress,
     )
@@ -130,6 +133,7 @@ def score(
     backend: str,
     out: Path,
     on_defect: str = "stop",
+    options: Mapping = MappingProxyType({}),
     against: Path | None = None,
     metric: str | None = None,
     predictions: Path | None = None,
@@ -143,6 +147,7 @@ def score(
         limit: take this many pictures only.
         backend: the process computes on it.
         out: where the scores are kept.
+        options: of the data source.
         on_defect: stop where the data have defects, or skip them.
         against: a model to compare with by `metric`, or by what its kind is mostly judged by;
             `confidence` in the scores says how sure it is that `model` is the better one.
@@ -153,7 +158,7 @@ def score(
         UserError, WorkerError: the process found a mistake, or died.
     """
     arguments = ["score", str(model), "--data", data, "--out", str(out)]
-    arguments += ["--on-defect", on_defect]
+    arguments += ["--on-defect", on_defect, *as_options(options)]
     arguments += [] if limit is None else ["--limit", str(limit)]
     arguments += [] if against is None else ["--against", str(against)]
     arguments += [] if metric is None else ["--metric", metric]

@@ -73,8 +73,9 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
     source = build.build_source(config, preparing)
     task = build.build_task(config, source)
     build.check_masks(config, source, task)
-    task.compile(optimizer=build.build_run_optimizer(config, source))
-    journal.append("started", **_facts(config, source, task))
+    reused = build.take_rows(config, task)
+    task.compile(optimizer=build.build_run_optimizer(config, source, task))
+    journal.append("started", **_facts(config, source, task), reused_rows=reused)
     steps = build.epoch_steps(config, source)
     answers = answers_of(task)
     reporters = []
@@ -100,7 +101,8 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
             steps_per_epoch=steps,
             samples=run_dir / "samples",
         )
-        return [reporters[-1], *build.build_fits(config, source, task, preparing), evaluation]
+        fits = build.build_fits(config, source, task, preparing)
+        return [reporters[-1], *build.build_unfreezing(config), *fits, evaluation]
 
     stream = build.build_stream(config, source, task, preparing)
     data_rate = _pictures_per_second(stream(0), config.data.batch_size)

@@ -11,11 +11,20 @@ import yaml
 from flows.config import Config, config_hash, dump_config, load_config
 from flows.config_augment import NAMES, AnyStep, Policy, pictures_taken, read_augment
 from flows.config_errors import ConfigError
-from zoo.data.augment import POLICIES, STEPS, build_steps
+from zoo.data.augment import (
+    CLASS_POLICIES,
+    POLICIES,
+    STEPS,
+    build_class_steps,
+    build_steps,
+    class_vocabulary,
+)
 
 pytestmark = pytest.mark.any_backend
 
-PAGE = Path(__file__).parents[2] / "docs" / "augmentation.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "augmentation.md"
+CLASS_STEPS = class_vocabulary((64, 64)).steps
 MODELS = {
     get_args(model.model_fields["name"].annotation)[0]: model
     for model in get_args(AnyStep)
@@ -56,7 +65,7 @@ def plain(config):
 
 
 def test_configs_know_the_names_of_the_library():
-    assert set(NAMES) == {*STEPS, *POLICIES}
+    assert set(NAMES) == {*STEPS, *POLICIES, *CLASS_STEPS, *CLASS_POLICIES}
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -64,6 +73,26 @@ def test_options_and_defaults_are_those_of_the_library(name):
     options = {key: one.default for key, one in inspect.signature(STEPS[name]).parameters.items()}
     fields = {key: one.default for key, one in MODELS[name].model_fields.items() if key != "name"}
     assert fields == options
+
+
+@pytest.mark.parametrize("name", set(CLASS_STEPS) - set(STEPS))
+def test_options_and_defaults_of_classification_are_those_of_the_library(name):
+    signature = inspect.signature(CLASS_STEPS[name])
+    options = {key: one.default for key, one in signature.parameters.items()}
+    fields = {key: one.default for key, one in MODELS[name].model_fields.items() if key != "name"}
+    assert fields == options
+
+
+@pytest.mark.parametrize("name", CLASS_STEPS)
+def test_classification_takes_what_configs_give(load, name):
+    """Only options that were given go on: its defaults are not those of detection."""
+    signature = inspect.signature(CLASS_STEPS[name])
+    key, one = next(iter(signature.parameters.items()))
+    written = [{"name": name, key: list(one.default) if type(one.default) is tuple else one.default}]
+    (taken,) = plain(load(written))
+    assert set(taken) == {"name", key}
+    (step,) = build_class_steps([taken], (64, 64))
+    assert step.name == name
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -75,8 +104,9 @@ def test_the_library_takes_what_configs_give(load, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_batch_must_hold_what_is_mixed(name):
-    pictures = max(step.pictures for step in build_steps([name]))
-    assert pictures_taken([name])[0] == pictures
+    detection = build_steps([name]) if name in {*STEPS, *POLICIES} else ()
+    classes = build_class_steps([name], (64, 64)) if name in {*CLASS_STEPS, *CLASS_POLICIES} else ()
+    assert pictures_taken([name])[0] == max(step.pictures for step in (*detection, *classes))
 
 
 @pytest.mark.parametrize(
@@ -163,13 +193,13 @@ def test_config_and_library_refuse_the_same(load, name, option, value):
 
 
 def test_the_page_names_every_step_policy_and_option():
-    page = PAGE.read_text(encoding="utf-8")
+    pages = (PAGE, DOCS / "fine_tuning.md")
+    page = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     tables = [line for line in page.splitlines() if line.startswith("| `")]
     assert {line.split("`")[1] for line in tables} == set(NAMES)
-    for line in tables:
-        if model := MODELS.get(line.split("`")[1]):
-            options = set(model.model_fields) - {"name"}
-            assert options <= set(re.findall(r"`(\w+)`", line))
+    for name, model in MODELS.items():
+        told = " ".join(line for line in tables if line.split("`")[1] == name)
+        assert set(model.model_fields) - {"name"} <= set(re.findall(r"`(\w+)`", told))
 
 
 def test_what_the_page_shows_is_read(load):
@@ -189,7 +219,7 @@ def test_schema_for_editors_knows_names_and_mappings():
 def test_option_of_a_command_line_is_read():
     assert read_augment("ssd", option="--augment") == ("ssd",)
     read = read_augment("[flip, {name: mixup, alpha: 2}]", option="--augment")
-    assert read == ("flip", {"name": "mixup", "alpha": 2.0, "probability": 1.0})
+    assert read == ("flip", {"name": "mixup", "alpha": 2.0})
 
 
 @pytest.mark.parametrize(

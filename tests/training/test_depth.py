@@ -43,6 +43,18 @@ def test_every_weight_of_a_classifier_has_its_key():
     assert None not in optimizer._key_of
 
 
+@pytest.mark.parametrize("preset", ["fcn_resnet18", "tiny_ssd", "faster_rcnn"])
+def test_every_layer_but_the_backbone_is_the_head(preset):
+    task = zoo.create(preset, num_classes=2, image_size=64)
+    optimizer = optimizer_of(task, head=10)
+    optimizer.build(task.trainable_variables)
+    backbone = {id(weight) for weight in task.backbone.trainable_variables}
+    pairs = zip(task.trainable_variables, optimizer._key_of, strict=True)
+    rates = {id(weight): optimizer.multipliers[key] for weight, key in pairs}
+    assert {rates[id(weight)] for weight in task.backbone.trainable_variables} == {1.0}
+    assert {rate for weight, rate in rates.items() if weight not in backbone} == {10.0}
+
+
 def test_stages_join_from_the_top():
     task = small_classifier(frozen_norm=True)
     images, labels = colours(3)

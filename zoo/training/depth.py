@@ -35,13 +35,16 @@ def stage_keys(task) -> list[tuple[str, ...]]:
 def depth_multipliers(task, decay=1.0, *, head=10.0) -> dict[str, float]:
     """Return multipliers for a task: the head's, and smaller ones the deeper a stage lies.
 
+    The head is every layer of the task that trains but its backbone.
+
     Args:
         decay: factor from a stage to the one below it, and from 1 to the top one (Howard 2018,
             Universal language model fine-tuning, section 3.2, has 1 / 2.6); 1: all alike.
         head: of the head (Zhang et al., Dive into Deep Learning, 13.2, has 10).
     Example: `build_optimizer("sgd", multipliers=depth_multipliers(task, 0.5), ...)`.
     """
-    rates = {"head": float(head)}
+    layers = [layer for layer in task.layers if layer is not task.backbone]
+    rates = {layer.name: float(head) for layer in layers if layer.trainable_weights}
     for depth, keys in enumerate(reversed(stage_keys(task)), start=1):
         rates |= dict.fromkeys(keys, float(decay) ** depth)
     return rates
