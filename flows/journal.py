@@ -8,7 +8,7 @@ Words: an *event* is a dict with `seq` (0, 1, 2, ...), `time` (seconds since 197
 fields of its kind:
 
     preparing   what, done: pictures read, or searched for proposals, so far
-    started     backend, precision, versions, parameters, data_digest,
+    started     backend, precision, versions, parameters, task (the model's kind), data_digest,
                 train_size, val_size, num_params, pid, reused_rows: a report, or None
     resumed     step: a restarted worker goes on from the checkpoint of that step
     step        step, epoch, metrics

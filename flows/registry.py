@@ -22,16 +22,18 @@ from mlflow.utils.uri import is_local_uri
 
 from flows.promote import Decision
 from flows.runtime import UserError
-from flows.serving import ARTIFACT, SIGNATURE
+from flows.serving import ARTIFACT
+from flows.serving_answers import KINDS
 from flows.tracking_store import answering, open_store
 
 CHAMPION, CHALLENGER = "champion", "challenger"
-# What a serving process imports beside its backend.
+# What a serving process imports beside its backend, whatever the model: masks are what zoo's
+# results hold, so pycocotools comes with each of them.
 _REQUIREMENTS = ("keras", "mlflow", "numpy", "pandas", "pillow", "pycocotools")
 
 
 def register(
-    file: Path, name: str, *, run_id: str, backend: str, tags: Mapping[str, str]
+    file: Path, name: str, *, run_id: str, backend: str, kind: str, tags: Mapping[str, str]
 ) -> ModelVersion:
     """Register a published model as a version of its run, once; `challenger` then names it.
 
@@ -40,11 +42,12 @@ def register(
         name: the registered model; made where missing.
         run_id: the run that made it; a version that it has already is returned as it is.
         backend: which trained it, and serves it where nothing else is named.
+        kind: of the model, one of `flows.serving_answers.KINDS`; says what it answers when served.
         tags: of the version.
     """
     client = MlflowClient()
     version = _version_of(client, name, run_id) or _create_version(
-        client, file, name, run_id, backend, tags
+        client, file, name, run_id, kind, {**tags, "backend": backend}
     )
     client.set_registered_model_alias(name, CHALLENGER, version.version)
     return version
@@ -169,7 +172,7 @@ def _create_version(
     file: Path,
     name: str,
     run_id: str,
-    backend: str,
+    kind: str,
     tags: Mapping[str, str],
 ) -> ModelVersion:
     try:
@@ -177,17 +180,17 @@ def _create_version(
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    logged = _log_model(client, file, run_id, backend)
+    logged = _log_model(client, file, run_id, kind, tags["backend"])
     return client.create_model_version(
         name,
         source=logged.model_uri,
         run_id=run_id,
         model_id=logged.model_id,
-        tags={**tags, "backend": backend, "sha256": _sha256(file)},
+        tags={**tags, "kind": kind, "sha256": _sha256(file)},
     )
 
 
-def _log_model(client: MlflowClient, file: Path, run_id: str, backend: str):
+def _log_model(client: MlflowClient, file: Path, run_id: str, kind: str, backend: str):
     """Log the servable model to its run: the file, the code that opens it, what that needs."""
     flows = Path(__file__).parent
     run = client.get_run(run_id)
@@ -205,7 +208,7 @@ def _log_model(client: MlflowClient, file: Path, run_id: str, backend: str):
             artifacts={ARTIFACT: str(file)},
             code_paths=[str(flows), str(flows.parent / "zoo")],
             model_config={"backend": backend},
-            signature=SIGNATURE,
+            signature=KINDS[kind].signature,
             pip_requirements=_requirements(backend),
         )
 

@@ -2,6 +2,6 @@
 
 from mlflow.models import set_model
 
-from flows.serving import DetectionServer
+from flows.serving import ModelServer
 
-set_model(DetectionServer())
+set_model(ModelServer())

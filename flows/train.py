@@ -197,13 +197,16 @@ _patient_task = task(
 def register(config: Config, run_dir: Path, run_id: str) -> str:
     """Register the published model as a version, the challenger; return its number."""
     _station("registering")
+    folder = RunFolder(run_dir)
+    started = last_event(read_journal(folder.journal), "started") or {}
     tags = MlflowClient().get_run(run_id).data.tags
     kept = ("config_hash", "data_digest", "git_commit", "run_folder")
     version = registry.register(
-        RunFolder(run_dir).model,
+        folder.model,
         config.name,
         run_id=run_id,
         backend=config.backend,
+        kind=started.get("task", "detection"),  # journals of before there were others
         tags={key: tags[key] for key in kept if key in tags},
     )
     return str(version.version)

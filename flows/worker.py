@@ -149,6 +149,7 @@ def _facts(config, source, task):
         "precision": config.precision,
         "versions": versions | {"python": sys.version.split()[0]},
         "parameters": config.model_dump(mode="json"),
+        "task": task.kind,
         "data_digest": {split: source.digest(split) for split in ("train", "val")},
         "train_size": min(source.size("train"), limit or source.size("train")),
         "val_size": min(source.size("val"), limit or source.size("val")),

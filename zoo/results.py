@@ -254,9 +254,14 @@ class Segmentation:
         order = np.argsort(-counts, kind="stable")
         return {int(labels[one]): float(counts[one] / self.classes.size) for one in order}
 
+    @property
+    def colors(self) -> tuple[Color, ...]:
+        """(red, green, blue) of each class: the palette, or Pascal VOC's for any class."""
+        return self.palette or voc_colormap(VOID)
+
     def to_colors(self) -> np.ndarray:
         """Return (h, w, 3) uint8, every pixel in its class' colour."""
-        return classes_to_colors(self.classes, self.palette or voc_colormap(VOID))
+        return classes_to_colors(self.classes, self.colors)
 
 
 def xywh(boxes: np.ndarray) -> np.ndarray:

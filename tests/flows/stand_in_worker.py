@@ -68,6 +68,7 @@ def facts():
         "backend": os.environ["KERAS_BACKEND"],
         "precision": "float32",
         "versions": {"python": sys.version.split()[0]},
+        "task": "detection",
         "parameters": {"train": {"epochs": 1}, "data": {"batch_size": 1}},
         "data_digest": {"train": "aa", "val": "bb"},
         "splits": OPTIONS.get("splits", ["train", "val"]),

@@ -26,7 +26,12 @@ def register(file, home, name="bananas", **tags):
     client = MlflowClient()
     run = client.create_run(experiment_id(client, name, home))
     return registry.register(
-        file, name, run_id=run.info.run_id, backend=installed_backends()[0], tags=tags
+        file,
+        name,
+        run_id=run.info.run_id,
+        backend=installed_backends()[0],
+        kind="detection",
+        tags=tags,
     )
 
 
@@ -48,6 +53,7 @@ def test_a_version_tells_where_it_comes_from(file, home):
         assert version.tags == {
             "config_hash": "0123",
             "backend": installed_backends()[0],
+            "kind": "detection",
             "sha256": hashlib.sha256(CONTENT).hexdigest(),
         }
 
@@ -76,7 +82,9 @@ def test_a_file_on_a_server_is_fetched_once(file, home, monkeypatch):
 def test_registering_a_run_again_gives_the_same_version(file, home):
     with open_store(home):
         version = register(file, home)
-        again = registry.register(file, "bananas", run_id=version.run_id, backend="torch", tags={})
+        again = registry.register(
+            file, "bananas", run_id=version.run_id, backend="torch", kind="style", tags={}
+        )
         assert again.version == version.version
         assert len(MlflowClient().search_model_versions("name = 'bananas'")) == 1
 

@@ -27,7 +27,7 @@ from tracking_server import free_port
 import zoo
 from flows import registry
 from flows.promote import Decision
-from flows.serving import DetectionServer
+from flows.serving import ModelServer
 from flows.tracking_store import experiment_id, open_store
 
 RNG = np.random.default_rng(0)
@@ -57,7 +57,7 @@ def served_home(task, tmp_path_factory):
         run = client.create_run(experiment_id(client, "served", home))
         backend = os.environ["KERAS_BACKEND"]
         version = registry.register(
-            file, "served", run_id=run.info.run_id, backend=backend, tags={}
+            file, "served", run_id=run.info.run_id, backend=backend, kind="detection", tags={}
         )
         registry.close("served", str(version.version), Decision(True, []), {})
     return home
@@ -138,8 +138,8 @@ def test_masks_are_answered_as_run_lengths_that_json_takes():
     masks = np.zeros((2, 48, 80), bool)
     masks[0, 10:20, 30:60] = True
     drawn = zoo.Detections(np.zeros((2, 4)), scores=[0.9, 0.1], labels=[0, 0], masks=masks)
-    server = DetectionServer()
-    server._task = SimpleNamespace(detect=lambda pictures: [drawn])
+    server = ModelServer()
+    server._task = SimpleNamespace(kind="detection", detect=lambda pictures: [drawn])
     table = pd.DataFrame({"pixels": [PICTURE]})
     (answer,) = json.loads(json.dumps(server.predict(None, table, {"min_score": 0.5})))
     (mask,) = answer["masks"]
