@@ -1,9 +1,11 @@
 """Worker verb `predict`: pictures and videos -> annotated copies, predictions.json, images.json.
 
-`predictions.json` is a COCO results file: a list of {image_id, category_id, bbox [x, y, w, h],
-score}. `images.json` is its counterpart, the tables `images` and `categories`, so that
-`COCO("images.json").loadRes("predictions.json")` opens both. A frame of a video is an image with
-`frame` and `time` (seconds) beside its file's name.
+`predictions.json` is a COCO results file: a list of {image_id, category_id, score} with, of a
+detector, bbox [x, y, w, h], of a segmenter the segmentation of each class that is there, of a
+classifier the name of each of the most probable classes. `images.json` is its counterpart, the
+tables `images` and `categories`, so that `COCO("images.json").loadRes("predictions.json")` opens
+both; an image's `told` is the answer in a line. A frame of a video is an image with `frame` and
+`time` (seconds) beside its file's name.
 """
 
 import argparse
@@ -31,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="a published .keras file")
     parser.add_argument("sources", nargs="+", help="pictures, videos, folders or globs")
     parser.add_argument("--out", required=True, type=Path, help="the folder for the results")
-    parser.add_argument("--min-score", type=float, default=0.25, help="leave out what scores less")
+    parser.add_argument("--min-score", type=float, default=0.25, help="of a detector's objects")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -154,7 +156,8 @@ class Album:
         height, width = pixels.shape[:2]
         image = {"id": image_id, "file_name": str(item.path), "width": width, "height": height}
         rows = self.answers.rows(kept, image_id)
-        self.images.append(image | {"output": item.output, "detections": len(rows)} | more)
+        image |= {"output": item.output, "told": self.answers.told(kept), "detections": len(rows)}
+        self.images.append(image | more)
         self.rows += rows
         return self.answers.draw(pixels, kept)
 

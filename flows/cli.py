@@ -161,12 +161,15 @@ def predict(
     ],
     out: Annotated[Path, typer.Option(help="The folder for the results.")] = Path("predictions"),
     min_score: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Leave out what scores less.")
+        float, typer.Option(min=0.0, max=1.0, help="Leave out objects that score less.")
     ] = 0.25,
     backend: Backend = None,
     as_json: Json = False,
 ) -> None:
-    """Find objects: annotated copies, predictions.json (COCO results) and images.json."""
+    """Tell what pictures show: objects, classes, or the class of every pixel.
+
+    Writes annotated copies, predictions.json (COCO results) and images.json.
+    """
     from flows.console import fail
     from flows.inputs import find_inputs
     from flows.model_names import resolve_model

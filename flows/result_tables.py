@@ -1,5 +1,6 @@
 """What `zoo evaluate` and `zoo predict` print for a person."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,18 @@ def show_scores(scores: dict[str, Any]) -> None:
 
 
 def show_predictions(images: list[dict[str, Any]], out: Path) -> None:
-    totals: dict[str, list[int]] = {}
+    files: dict[str, list[str]] = {}
     for image in images:
-        count = totals.setdefault(image["file_name"], [0, 0])
-        count[0] += 1
-        count[1] += image["detections"]
-    shown = list(totals.items())[:20]
-    show_table(["file", "images", "objects"], [[name, *count] for name, count in shown])
-    if len(totals) > len(shown):
-        print(f"... and {len(totals) - len(shown)} more files")
-    objects = sum(image["detections"] for image in images)
-    print(f"{objects} objects in {len(images)} images -> {out}/")
+        files.setdefault(image["file_name"], []).append(image["told"])
+    shown = list(files.items())[:20]
+    rows = [[name, told[0] if len(told) == 1 else _of_frames(told)] for name, told in shown]
+    show_table(["file", "found"], rows)
+    if len(files) > len(shown):
+        print(f"... and {len(files) - len(shown)} more files")
+    print(f"{len(images)} images -> {out}/")
+
+
+def _of_frames(told: list[str]) -> str:
+    """Return what most frames of a video tell."""
+    common, count = Counter(told).most_common(1)[0]
+    return f"{len(told)} frames, {count} of them: {common}"

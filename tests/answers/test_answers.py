@@ -37,6 +37,12 @@ def test_an_answer_is_renamed_to_the_labels_of_the_data():
     assert [renamed.name(label) for label in renamed.labels] == ["b", "a"]
 
 
+def test_objects_are_told_by_class():
+    found = Detections(np.zeros((3, 4)), scores=[1, 1, 1], labels=[1, 0, 1], class_names=("a", "b"))
+    assert answers_of(detector("boxes")).told(found) == "1 a, 2 b"
+    assert answers_of(detector("boxes")).told(Detections.empty()) == "nothing"
+
+
 def classifier_scores(*answers):
     """The sheet of pictures of class 0, 0 and 1 of three, with these probabilities."""
     names = ("cat", "dog", "fox")
@@ -66,6 +72,7 @@ def test_a_classification_is_renamed_and_written_in_the_labels_of_the_data():
     answers = answers_of(SimpleNamespace(kind="classification"))
     renamed = answers.renamed(Classification([0.7, 0.3], ("a", "b")), [1, 0], ("b", "a"))
     assert renamed.top(1) == [("a", pytest.approx(0.7))]
+    assert answers.told(renamed) == "a 0.70, b 0.30"
     assert answers.rows(renamed, 5)[0] == {
         "image_id": 5,
         "category_id": 1,
@@ -99,6 +106,7 @@ def test_a_class_map_is_renamed_and_written_as_run_lengths():
     found = Segmentation(np.array([[0, 1], [1, 1]]), class_names=("ball", "ground"))
     renamed = answers.renamed(found, [1, 0], ("ground", "ball"))
     assert renamed.classes.tolist() == [[1, 0], [0, 0]]
+    assert answers.told(renamed) == "ground 75.0%, ball 25.0%"
     rows = answers.rows(renamed, 3)
     assert [row["category_id"] for row in rows] == [0, 1]
     assert rows[0]["segmentation"]["size"] == [2, 2]

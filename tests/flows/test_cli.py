@@ -196,7 +196,7 @@ def test_unreadable_pictures_are_told_after_the_results(run, worker):
     def annotate(_, arguments, *, backend):
         out = Path(arguments[arguments.index("--out") + 1])
         out.mkdir()
-        image = {"id": 1, "file_name": "a.png", "detections": 0, "output": "a.png"}
+        image = {"id": 1, "file_name": "a.png", "told": "nothing", "output": "a.png"}
         (out / "images.json").write_text(json.dumps({"images": [image], "categories": []}))
         (out / "predictions.json").write_text("[]")
         return Outcome(complete=True, mistakes=["b.png: damaged"])
@@ -206,7 +206,8 @@ def test_unreadable_pictures_are_told_after_the_results(run, worker):
     Path("a.png").touch()
     code, out, err = run("predict", "m.keras", "a.png")
     assert (code, err) == (2, ["error: b.png: damaged"])
-    assert "0 objects in 1 images -> predictions/" in out
+    assert ["a.png", "nothing"] in [line.replace("│", "").split() for line in out.splitlines()]
+    assert "1 images -> predictions/" in out
 
 
 def test_folder_of_a_run_names_its_model(run, worker):

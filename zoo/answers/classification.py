@@ -17,6 +17,7 @@ from zoo.metrics import (
 from zoo.results import Classification
 
 SHOWN = 5  # classes of a picture in a results file
+TOLD = 3  # in a line
 
 
 class ClassificationAnswers:
@@ -46,6 +47,10 @@ class ClassificationAnswers:
     def draw(self, picture, answer, truth=None) -> np.ndarray:
         """Return the picture (H, W, 3) uint8 with its most probable classes, and the true one."""
         return draw_classification(picture, answer, truth)
+
+    def told(self, answer) -> str:
+        """Return the most probable classes in a line, of each its first name."""
+        return ", ".join(f"{name.split(',')[0]} {part:.2f}" for name, part in answer.top(TOLD))
 
     def rows(self, answer, image_id) -> list[dict]:
         """Return a row a class, the most probable ones first."""

@@ -42,6 +42,12 @@ class DetectionAnswers:
         """Return the picture (H, W, 3) uint8 with what was found, and what is there beside."""
         return draw_detections(picture, answer, ground_truth=truth)
 
+    def told(self, answer) -> str:
+        """Return how many objects of each class there are, in a line."""
+        labels, counts = np.unique(answer.labels, return_counts=True)
+        pairs = zip(labels, counts, strict=True)
+        return ", ".join(f"{count} {answer.name(label)}" for label, count in pairs) or "nothing"
+
     def rows(self, answer, image_id) -> list[dict]:
         """Return rows of a COCO results file."""
         return answer.to_coco(image_id)

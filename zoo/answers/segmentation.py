@@ -47,6 +47,11 @@ class SegmentationAnswers:
         wanted = draw_segmentation(picture, replace(answer, classes=truth, scores=None))
         return np.concatenate([drawn, wanted], axis=1)
 
+    def told(self, answer) -> str:
+        """Return the classes that are there and their shares of the pixels, in a line."""
+        shares = answer.shares().items()
+        return ", ".join(f"{answer.name(label)} {share:.1%}" for label, share in shares)
+
     def rows(self, answer, image_id) -> list[dict]:
         """Return rows of a COCO results file, a mask for each class that is there."""
         return [
