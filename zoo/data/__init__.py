@@ -3,6 +3,7 @@
 from zoo.data.check import check_source
 from zoo.data.classification_pipeline import build_classification_pipeline
 from zoo.data.epochs import steps_per_epoch
+from zoo.data.picture_pipeline import build_picture_pipeline
 from zoo.data.pipeline import build_pipeline
 from zoo.data.proposals import find_proposals
 from zoo.data.segmentation_pipeline import build_segmentation_pipeline
@@ -13,6 +14,7 @@ from zoo.data.write_coco import write_coco
 __all__ = [
     "Source",
     "build_classification_pipeline",
+    "build_picture_pipeline",
     "build_pipeline",
     "build_segmentation_pipeline",
     "check_source",

@@ -14,9 +14,8 @@ from zoo.data.augment.class_policies import MIXING
 from zoo.data.augment.stream import augmented
 from zoo.data.epochs import AUGMENTING, fold, in_epochs, steps_per_epoch, stream_options
 from zoo.data.pipeline import PREFETCHED_BATCHES, check_options
-from zoo.data.samples import PARALLEL_DECODES
+from zoo.data.samples import PARALLEL_DECODES, decode_picture
 from zoo.data.source import Source
-from zoo.pictures import read_picture
 
 
 def build_classification_pipeline(
@@ -67,7 +66,7 @@ def build_classification_pipeline(
     def load(sample, epoch):
         pixels, label = read(sample)
         picture = {
-            "images": pixels if cropped else _fitted(pixels, converter),
+            "images": pixels if cropped else fit_picture(pixels, converter),
             "classes": tf.one_hot(label, count),
             "boxes": tf.zeros((0, 4)),  # steps that move objects find none
             "labels": tf.zeros((0,), tf.int32),
@@ -112,13 +111,7 @@ def _streamed(source: Source, split: str, limit: int | None):
         return {"index": index, "image": record["image"], "label": record["labels"][0]}
 
     def read(sample):
-        encoded = source.load_picture(sample["image"])
-        if source.plain:
-            # Pillow's inverse DCT; the default of TensorFlow is a faster, coarser one
-            pixels = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
-        else:
-            pixels = tf.numpy_function(read_picture, [encoded], tf.uint8)
-        return tf.ensure_shape(pixels, (None, None, 3)), sample["label"]
+        return decode_picture(source, sample["image"]), sample["label"]
 
     return source.entries(split, limit).enumerate().map(to_sample), read
 
@@ -145,7 +138,8 @@ def _cached(source: Source, split: str, limit: int | None):
     return tf.data.Dataset.range(len(decoded)).map(lambda index: {"index": index}), look_up
 
 
-def _fitted(pixels, converter):
+def fit_picture(pixels, converter):
+    """Return pixels (h, w, 3) uint8 as the converter fits them, in a tf.data graph."""
     fitted = tf.numpy_function(lambda picture: converter.convert(picture)[0], [pixels], tf.uint8)
     return tf.ensure_shape(fitted, (*converter.image_size, 3))
 

@@ -25,9 +25,8 @@ from zoo.data.epochs import (
     stream_options,
 )
 from zoo.data.pipeline import PREFETCHED_BATCHES, check_options
-from zoo.data.samples import PARALLEL_DECODES
+from zoo.data.samples import PARALLEL_DECODES, decode_picture
 from zoo.data.source import Source
-from zoo.pictures import read_picture
 
 BOOK_CROP = (320, 480)  # section 13.9.2.3
 
@@ -102,13 +101,8 @@ def _sample(index, record) -> dict:
 
 def _decoded(source: Source, sample: dict):
     """Pixels (h, w, 3) and classes (h, w), uint8."""
-    encoded = source.load_picture(sample["image"])
-    if source.plain:
-        pixels = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
-    else:
-        pixels = tf.numpy_function(read_picture, [encoded], tf.uint8)
     classes = tf.io.decode_png(sample["segmentation"], channels=1)
-    return tf.ensure_shape(pixels, (None, None, 3)), classes[..., 0]
+    return decode_picture(source, sample["image"]), classes[..., 0]
 
 
 def _anywhere(room, seed):

@@ -1,0 +1,92 @@
+"""Pictures of any source, without what is known of them -> batches for a network that paints.
+
+Shape letters: B batch, H, W the network's input, h, w a stored picture.
+As for classification, a crop is cut from the stored picture, at its own resolution; without one,
+and in evaluation, the converter fits the picture. Pictures are decoded whenever they are needed.
+The stream is deterministic and resumable, as `zoo.data.epochs` has it.
+"""
+
+import tensorflow as tf
+
+from zoo.data.augment import build_class_steps
+from zoo.data.augment.class_policies import MIXING
+from zoo.data.augment.stream import augmented
+from zoo.data.classification_pipeline import fit_picture
+from zoo.data.epochs import AUGMENTING, fold, in_epochs, steps_per_epoch, stream_options
+from zoo.data.pipeline import PREFETCHED_BATCHES, check_options
+from zoo.data.samples import PARALLEL_DECODES, decode_picture
+from zoo.data.source import Source
+
+
+def build_picture_pipeline(
+    source: Source,
+    split: str,
+    converter,
+    *,
+    batch_size: int,
+    training: bool,
+    seed: int = 0,
+    start_step: int = 0,
+    epochs: int = 1,
+    limit: int | None = None,
+    augment=(),
+) -> tf.data.Dataset:
+    """Build the stream of batches.
+
+    Training spans all `epochs` in one dataset, each shuffled anew, and drops what does not fill a
+    batch; evaluation is one pass in stored order with a last batch that may be smaller.
+
+    Args:
+        source: any.
+        converter: the model's `CropConverter` or `ImageConverter`.
+        seed: of the order and the augmentation.
+        start_step: training: the global step (of `epochs` times `steps_per_epoch`) to begin at.
+        limit: take the first N records of the split only.
+        augment: what changes the pictures in training, as `build_class_steps` takes it, such as
+            [{"name": "random_resized_crop", "ratio": [1, 1]}, "flip"]; not what mixes pictures.
+    Returns: dataset of images (B, H, W, 3) uint8.
+    Raises: ValueError if an option is out of range, or a step mixes pictures.
+    """
+    steps = build_class_steps(augment, converter.image_size) if training else ()
+    check_options(steps, batch_size, start_step)
+    _check_whole(steps)
+    samples = source.entries(split, limit).enumerate().map(_sample)
+    if training:
+        per_epoch = steps_per_epoch(source, split, batch_size, limit)
+        start = divmod(start_step, per_epoch)
+        samples = in_epochs(samples, seed, epochs, start, per_epoch, batch_size)
+    else:
+        samples = samples.map(lambda sample: (sample, tf.constant(0, tf.int64)))
+    cropped = any(step.name == "random_resized_crop" for step in steps)
+
+    def load(sample, epoch):
+        pixels = decode_picture(source, sample["image"])
+        picture = {
+            "images": pixels if cropped else fit_picture(pixels, converter),
+            "boxes": tf.zeros((0, 4)),  # steps that move objects find none
+            "labels": tf.zeros((0,), tf.int32),
+        }
+        return picture, {"epoch": epoch, "index": sample["index"]}
+
+    finished = augmented(
+        samples.map(load, num_parallel_calls=PARALLEL_DECODES),
+        steps,
+        lambda *numbers: fold((seed, AUGMENTING), *numbers),
+        batch_size=batch_size,
+        parallel=PARALLEL_DECODES,
+    )
+    images = finished.map(lambda sample: sample["images"])
+    batches = images.batch(batch_size, drop_remainder=training)
+    return batches.prefetch(PREFETCHED_BATCHES).with_options(stream_options())
+
+
+def _sample(index, record) -> dict:
+    return {"index": index, "image": record["image"]}
+
+
+def _check_whole(steps) -> None:
+    for step in steps:
+        if step.name in MIXING:
+            raise ValueError(
+                f"augment must change single pictures where a style is learnt; got {step.name}."
+            )
