@@ -14,6 +14,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 
 import zoo
 from flows.runtime import installed_backends, worker_environment
@@ -330,6 +331,21 @@ def small_fast_rcnn(**overrides) -> zoo.Task:
     options = {"class_names": ["square"], "image_size": 64, "backbone": backbone}
     options |= {"proposals": 48, "search_side": 64, "head_units": 32, "roi_samples": 16}
     return zoo.create("fast_rcnn", **options | overrides)
+
+
+def random_vgg16(folder) -> Path:
+    """Write torchvision's VGG-16 of random numbers, up to the first layer of its second stage."""
+    save_file = pytest.importorskip("safetensors.numpy").save_file
+    random = np.random.default_rng(0)
+    tensors = {}
+    for layer, (channels, filters) in {0: (3, 64), 2: (64, 64), 5: (64, 128)}.items():
+        scale = np.sqrt(2 / (9 * channels))  # He's, so that features keep their size
+        kernel = random.normal(scale=scale, size=(filters, channels, 3, 3)).astype("float32")
+        tensors[f"features.{layer}.weight"] = kernel
+        tensors[f"features.{layer}.bias"] = np.zeros(filters, "float32")
+    path = folder / "vgg16.safetensors"
+    save_file(tensors, path)
+    return path
 
 
 def with_proposals(task, images):

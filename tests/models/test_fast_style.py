@@ -1,9 +1,9 @@
-"""A style as a network: training without labels, any size, and files without the loss network."""
+"""A style as a network: training without labels, any size, and files that hold the lesson."""
 
 import keras
 import numpy as np
 import pytest
-from cases import check_task, compiled, open_elsewhere
+from cases import check_task, compiled, open_elsewhere, random_vgg16
 
 import zoo
 from zoo.models.style_network import StyleNetwork
@@ -19,6 +19,11 @@ def small(**overrides):
     return zoo.create(
         "fast_style", **options | {"style_layers": ["relu1_1", "relu2_1"]} | overrides
     )
+
+
+@pytest.fixture
+def weights(tmp_path):
+    return random_vgg16(tmp_path)
 
 
 def test_it_keeps_the_contract_of_a_task():
@@ -48,9 +53,44 @@ def _check_file(task, folder):
         for one, wanted in zip(painted, expected, strict=True):
             # A value near .5 may round to either side.
             assert np.abs(np.int32(one) - wanted).max() <= 1, backend
-    opened.compile("sgd")
-    with pytest.raises(ValueError, match="has learnt its style and cannot train"):
-        opened.train_on_batch(PICTURES, None)
+    np.testing.assert_array_equal(opened.lesson.style, task.lesson.style)
+    assert opened.lesson.get_config() == task.lesson.get_config()
+
+
+def test_an_opened_file_learns_further(tmp_path, weights):
+    """With the loss network's weights, which are not in the file: the loss goes on where it was."""
+    task = small(backbone_weights=weights)
+    task.publish(tmp_path / "style.keras")
+    opened = zoo.load(tmp_path / "style.keras")
+    losses = []
+    for one in (task, opened):
+        one.compile("sgd")
+        losses.append(one.train_on_batch(PICTURES, None, return_dict=True)["loss"])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+
+
+def test_a_file_without_its_loss_network_paints_only(tmp_path, weights):
+    small(backbone_weights=weights).publish(tmp_path / "style.keras")
+    weights.unlink()
+    opened = zoo.load(tmp_path / "style.keras")
+    assert opened.stylize(PICTURES[0])[0].shape == PICTURES[0].shape
+    message = "the loss network, which judges .* cannot be had: .*vgg16.safetensors: no such file"
+    with pytest.raises(ValueError, match=message):
+        opened.compile("sgd")
+
+
+def test_a_network_without_a_style_cannot_train():
+    with pytest.raises(ValueError, match="holds no style to learn"):
+        small(style=None).compile("sgd")
+
+
+def test_leaving_a_picture_as_it_is_loses_no_content():
+    judge = small().open_judge()
+    painted, untouched = judge.compare(PICTURES[0], PICTURES[1])
+    assert untouched["content_loss"] == 0
+    assert painted["content_loss"] > 0
+    again, _ = judge.compare(PICTURES[0], PICTURES[0])
+    assert again == pytest.approx(untouched)
 
 
 def test_the_papers_network_has_its_number_of_weights():

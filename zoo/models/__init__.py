@@ -12,6 +12,7 @@ from zoo.models.rcnn import RCNN
 from zoo.models.row_reuse import ReusedRows, match_classes, reuse_rows
 from zoo.models.segmenter import Segmenter
 from zoo.models.ssd import SSD
+from zoo.models.style_lesson import StyleLesson
 from zoo.models.style_transfer import StyleTransfer
 from zoo.models.synthesized_picture import SynthesizedPicture
 from zoo.models.task import Task, load
@@ -30,6 +31,7 @@ __all__ = [
     "MaskRCNN",
     "ReusedRows",
     "Segmenter",
+    "StyleLesson",
     "StyleTransfer",
     "SynthesizedPicture",
     "Task",

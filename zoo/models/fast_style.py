@@ -5,9 +5,9 @@ Letters: B pictures, H and W their sides in pixels.
 
 import keras
 import numpy as np
-from keras import ops
 
 from zoo.models.loss_metrics import update_loss_metrics
+from zoo.models.style_lesson import StyleJudge
 from zoo.models.task import Task
 from zoo.pictures import read_picture
 
@@ -18,20 +18,17 @@ class FastStyle(Task):
 
     Args:
         network: a `StyleNetwork`.
-        loss: a `zoo.losses.PerceptualLoss`, needed for training only: no file holds it.
-        style: (H, W, 3) uint8, the picture whose style is learnt, needed with `loss`.
-        **kwargs: of `Task`.
+        lesson: a `StyleLesson`, needed to train and to be scored; None: the network only paints.
+        **kwargs: of `Task`; the image converter gives the pictures that it is scored on.
     """
 
     kind = "style"
 
-    def __init__(self, *, network, loss=None, style=None, **kwargs):
+    def __init__(self, *, network, lesson=None, **kwargs):
         super().__init__(**kwargs)
         self.network = network
-        self.perceptual_loss = loss
-        if loss is not None:
-            seen = loss.network(self.normalize(style[None]))["style"]
-            self.style_grams = [ops.convert_to_numpy(gram) for gram in seen]
+        self.lesson = lesson
+        self._judge = None
         names = ("content_loss", "style_loss", "variation_loss")
         self.loss_metrics = {name: keras.metrics.Mean(name=name) for name in names}
         self.build((None, None, None, 3))
@@ -51,27 +48,37 @@ class FastStyle(Task):
         """
         return {"images": self.network(self.normalize(images))}
 
+    def open_judge(self) -> StyleJudge:
+        """Return who judges, its weights read when it is first asked for.
+
+        Raises: ValueError if there is no lesson, or the weights cannot be had.
+        """
+        if self._judge is None:
+            if self.lesson is None:
+                raise ValueError(
+                    "this model holds no style to learn: it paints, and can neither train nor be "
+                    'scored. Was it created without one, as in zoo.create("fast_style", style=...)?'
+                )
+            self._judge = self.lesson.judge(self.normalize, self.dtype_policy)
+        return self._judge
+
+    def compile(self, *args, **kwargs):
+        """Configure training as `Task.compile` does.
+
+        Raises: as `open_judge`, which must not happen first within a step that is traced.
+        """
+        self.open_judge()
+        super().compile(*args, **kwargs)
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Compare with the content of the pictures themselves and the style; return the loss.
 
         Args:
             x: (B, H, W, 3), the pictures; y: not used.
             y_pred: what `call` returned.
-        Raises: ValueError if the task has no style to learn.
         """
-        if self.perceptual_loss is None:
-            raise ValueError(
-                "this task has learnt its style and cannot train: the loss network is not in its "
-                'file. Create one: zoo.create("fast_style", style=..., backbone_weights=...)?'
-            )
-        pictures = ops.shape(x)[0]
-        content = self.perceptual_loss.network(self.normalize(x))["content"]
-        targets = {
-            "content": tuple(ops.stop_gradient(features) for features in content),
-            "style": tuple(ops.repeat(gram, pictures, axis=0) for gram in self.style_grams),
-        }
-        losses = self.perceptual_loss(targets, self.normalize(y_pred["images"]))
-        update_loss_metrics(self.loss_metrics, losses, pictures)
+        losses = self.open_judge().losses(x, y_pred["images"])
+        update_loss_metrics(self.loss_metrics, losses, keras.ops.shape(x)[0])
         return sum(losses.values())
 
     def stylize(self, images) -> list[np.ndarray]:
@@ -99,4 +106,5 @@ class FastStyle(Task):
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
-        return super().get_config() | {"network": serialize(self.network)}
+        lesson = None if self.lesson is None else serialize(self.lesson)
+        return super().get_config() | {"network": serialize(self.network), "lesson": lesson}

@@ -1,11 +1,11 @@
 """A style learnt by a feed-forward network (Johnson 2016)."""
 
 from zoo.backbones.backbone import IMAGENET_NORMALIZATION
-from zoo.layers import ImageConverter, Normalize
-from zoo.losses import PerceptualLoss, StyleLoss
+from zoo.layers import CropConverter, ImageConverter, Normalize
+from zoo.losses import StyleLoss
 from zoo.models.fast_style import FastStyle
 from zoo.models.presets.sizes import height_width
-from zoo.models.presets.style_transfer import style_network
+from zoo.models.style_lesson import StyleLesson
 from zoo.models.style_network import StyleNetwork
 from zoo.pictures import read_picture
 
@@ -20,7 +20,6 @@ def fast_style(
     style=None,
     image_size=256,
     style_size=256,
-    resize="resize",
     backbone="vgg16",
     backbone_weights=None,
     content_layers=CONTENT_LAYERS,
@@ -36,29 +35,33 @@ def fast_style(
         class_names: not used: pictures have no classes here.
         style: the picture whose style is learnt, as `read_picture` takes it; None: a network that
             cannot train.
-        image_size: side of the pictures it trains on, or (height, width); it paints any size.
+        image_size: side of the pictures it trains on and is scored on, or (height, width); it
+            paints any size.
         style_size: the same of the style: larger ones make larger strokes.
-        resize: how pictures are fitted for training, "resize" or "letterbox".
         backbone, backbone_weights: of the loss network, as in `style_transfer`.
         content_layers, style_layers: of the loss network, as `zoo.backbones.StyleVGG` takes them.
         filters, residual_blocks: of `StyleNetwork`.
         loss: None: `StyleLoss` with content 1, style 1e5 and total variation 1.
         dtype: the dtype policy; None: Keras' global one.
     """
-    network = StyleNetwork(filters, residual_blocks, dtype=dtype, name="network")
-    lesson = {}
+    lesson = None
     if style is not None:
-        critic = style_network(backbone, backbone_weights, content_layers, style_layers, dtype)
         fitted, _ = ImageConverter(height_width(style_size)).convert(read_picture(style))
-        loss = loss if loss is not None else StyleLoss(1.0, 1e5, 1.0)
-        lesson = {"loss": PerceptualLoss(critic, loss), "style": fitted}
+        lesson = StyleLesson(
+            fitted,
+            backbone=backbone,
+            backbone_weights=backbone_weights,
+            content_layers=content_layers,
+            style_layers=style_layers,
+            loss=loss if loss is not None else StyleLoss(1.0, 1e5, 1.0),
+        )
     return FastStyle(
-        network=network,
-        image_converter=ImageConverter(height_width(image_size), mode=resize),
+        network=StyleNetwork(filters, residual_blocks, dtype=dtype, name="network"),
+        lesson=lesson,
+        image_converter=CropConverter(height_width(image_size), crop_fraction=1.0),
         # What the loss network expects is as good as anything for this one.
         normalize=Normalize(**IMAGENET_NORMALIZATION, dtype=dtype, name="normalize"),
         class_names=(),
         dtype=dtype,
         name="fast_style",
-        **lesson,
     )

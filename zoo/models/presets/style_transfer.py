@@ -4,13 +4,11 @@ Deviation: VGG-16, of which a package carries ImageNet weights, has no relu4_4; 
 its stage takes the place.
 """
 
-from zoo.backbones import StyleVGG
 from zoo.layers import Normalize
 from zoo.losses import StyleLoss
+from zoo.models.loss_network import build_loss_network
 from zoo.models.style_transfer import StyleTransfer
-from zoo.weights import convert_into, imagenet_weights, load_state_dict
 
-DEPTHS = {"vgg16": 16, "vgg19": 19}
 # Book 13.12.4: convolutions 0, 5, 10, 19, 28 and, for the content, 25 of torchvision's VGG-19. It
 # takes them before their ReLU, but that ReLU works in place, save for the last: none follows.
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "conv5_1")
@@ -41,7 +39,9 @@ def style_transfer(
         dtype: the dtype policy; None: Keras' global one.
     """
     content_layers = CONTENT_LAYERS.get(backbone) if content_layers is None else content_layers
-    network = style_network(backbone, backbone_weights, content_layers, style_layers, dtype)
+    network = build_loss_network(
+        backbone, backbone_weights, content=content_layers, style=style_layers, dtype=dtype
+    )
     return StyleTransfer(
         network=network,
         loss=loss if loss is not None else StyleLoss(),
@@ -51,19 +51,3 @@ def style_transfer(
         dtype=dtype,
         name="style_transfer",
     )
-
-
-def style_network(backbone, weights, content, style, dtype) -> StyleVGG:
-    """Return a built `StyleVGG`, as `style_transfer` describes its arguments.
-
-    Raises: ValueError for another backbone, or weights that cannot be had.
-    """
-    if backbone not in DEPTHS:
-        raise ValueError(f"backbone must be one of {sorted(DEPTHS)}; got {backbone!r}.")
-    network = StyleVGG(DEPTHS[backbone], content=content, style=style, dtype=dtype, name=backbone)
-    network.build((None, None, None, 3))
-    if weights == "imagenet":
-        convert_into(network, *imagenet_weights(backbone))
-    elif weights is not None:
-        convert_into(network, load_state_dict(weights), f"torchvision:{backbone}")
-    return network
