@@ -15,8 +15,22 @@ _HEADLINE = (
     "mean_accuracy",
     "top1",
     "top5",
+    "style_gain",
+    "content_loss",
+    "style_loss",
+    "variation_loss",
 )
-_BRIEF = ("ap50", "ap", "mask_ap50", "mask_ap", "miou", "pixel_accuracy", "top1", "top5")
+_BRIEF = (
+    "ap50",
+    "ap",
+    "mask_ap50",
+    "mask_ap",
+    "miou",
+    "pixel_accuracy",
+    "top1",
+    "top5",
+    "style_gain",
+)
 _PER_CLASS = "_per_class"
 
 

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--on-defect", choices=("stop", "skip"), default="stop")
     parser.add_argument("--limit", type=int, help="take this many pictures only")
     parser.add_argument("--against", metavar="MODEL", help="compare with this model")
-    parser.add_argument("--metric", help="what the comparison goes by; ap50, miou or top1")
+    parser.add_argument("--metric", help="what --against goes by, such as ap50 or top1")
     parser.add_argument("--out", required=True, type=Path, help="where the scores go, JSON")
     parser.add_argument("--predictions", type=Path, help="also write COCO results, JSON")
 
@@ -60,7 +60,8 @@ def _score(args: argparse.Namespace) -> None:
     try:
         answers = answers_of(*tasks)
     except ValueError as error:
-        raise UserError(f"--against {args.against}: {error}") from error
+        model = f"--against {args.against}" if args.against else args.model
+        raise UserError(f"{model}: {error}") from error
     source, split = _open_data(args.data, args.on_defect, args.options)
     rows: list[dict] | None = [] if args.predictions else None
     (found, *others), pictures, seconds = _sheets(tasks, answers, source, split, args, rows)
@@ -95,10 +96,13 @@ def _sheets(
         rows: gets the first model's answers as rows of a results file; None: not wanted.
     Returns: a score sheet a model, the number of pictures, and the seconds of the first model.
     """
-    label_maps = [_label_map(task.class_names, source.class_names) for task in tasks]
+    label_maps = [
+        _label_map(task.class_names, source.class_names) if task.class_names else []
+        for task in tasks
+    ]
     size = source.size(split)
     progress = ProgressLines("scoring", size if args.limit is None else min(size, args.limit))
-    sheets = [answers.scores(source.class_names) for _ in tasks]
+    sheets = [_empty_sheet(answers, source, args.model) for _ in tasks]
     coco_row = _coco_row(source, split)
     records = _read(answers.truths(source, split, args.limit), args.data)
     pictures, seconds = 0, 0.0
@@ -115,6 +119,13 @@ def _sheets(
         pictures += len(chunk)
         progress.advance(len(chunk))
     return sheets, pictures, seconds
+
+
+def _empty_sheet(answers, source: "Source", model: str):
+    try:
+        return answers.scores(source.class_names)
+    except ValueError as error:
+        raise UserError(f"{model}: {error}") from error
 
 
 def _coco_row(source: "Source", split: str) -> "Callable[[dict], dict]":

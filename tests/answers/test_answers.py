@@ -21,7 +21,7 @@ def test_models_of_two_kinds_are_not_compared():
         answers_of(detector("boxes"), other)
 
 
-def test_a_model_that_paints_has_nothing_to_score():
+def test_a_model_that_optimises_has_nothing_to_score():
     with pytest.raises(ValueError, match="zoo stylize"):
         answers_of(SimpleNamespace(kind="style"))
 

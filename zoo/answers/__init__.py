@@ -1,17 +1,19 @@
 """What each kind of model answers: how it is asked, and how its answers are scored, drawn, written.
 
 Training, scoring and prediction are the same for all kinds; where they differ is here, an object a
-kind. Answers and truths are NumPy in the original picture's pixels.
+kind. Answers and truths are NumPy in the original picture's pixels, of style in the network's.
 """
 
 from zoo.answers.classification import ClassificationAnswers
 from zoo.answers.detection import DetectionAnswers
 from zoo.answers.segmentation import SegmentationAnswers
+from zoo.answers.style import StyleAnswers
 
 _KINDS = {
     "classification": ClassificationAnswers,
     "detection": DetectionAnswers,
     "segmentation": SegmentationAnswers,
+    "style": StyleAnswers,
 }
 
 
@@ -20,7 +22,7 @@ def answers_of(*tasks):
 
     Args:
         tasks: of one `kind`; a detector without masks is compared by boxes alone.
-    Raises: ValueError if the tasks are of different kinds, or paint pictures.
+    Raises: ValueError if the tasks are of different kinds, or one has no answers to score.
     """
     kinds = {task.kind for task in tasks}
     if len(kinds) > 1:
@@ -28,9 +30,13 @@ def answers_of(*tasks):
             f"models to compare must be of one kind; got {' and '.join(sorted(kinds))}."
         )
     (kind,) = kinds
-    if kind not in _KINDS:
-        raise ValueError(f"a model of {kind} has no answers to score; `zoo stylize` runs it.")
     return _KINDS[kind](tasks)
 
 
-__all__ = ["ClassificationAnswers", "DetectionAnswers", "SegmentationAnswers", "answers_of"]
+__all__ = [
+    "ClassificationAnswers",
+    "DetectionAnswers",
+    "SegmentationAnswers",
+    "StyleAnswers",
+    "answers_of",
+]

@@ -76,7 +76,8 @@ class EvaluateAnswers(keras.callbacks.Callback):
         answers: how the model is asked, of `zoo.answers`.
         truths: a function that iterates over (image id, encoded picture, truth) anew.
         class_names: of the data.
-        batches: the same split as a dataset of training batches, for the losses and book metrics.
+        batches: the same split as a dataset of training batches, for the losses and book metrics;
+            None: the answers' own figures hold the losses.
         every_epochs: epochs between evaluations.
         epochs: epochs of the whole run.
         steps_per_epoch: steps of a whole epoch.
@@ -117,7 +118,8 @@ class EvaluateAnswers(keras.callbacks.Callback):
         step = done * self.steps_per_epoch
         scores = self._scores(step)
         metrics = scalar_metrics(scores.metrics())
-        metrics |= self.model.evaluate(self.batches, verbose=0, return_dict=True)
+        if self.batches is not None:
+            metrics |= self.model.evaluate(self.batches, verbose=0, return_dict=True)
         metrics = {f"val/{name}": value for name, value in metrics.items()}
         if (picture := scores.picture()) is not None:
             self._keep(picture, "confusion", step)
