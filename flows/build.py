@@ -7,13 +7,14 @@ from flows.config import Config, MultiboxLoss
 from flows.runtime import UserError
 from zoo.data import (
     build_classification_pipeline,
+    build_picture_pipeline,
     build_pipeline,
     build_segmentation_pipeline,
     find_proposals,
     load_source,
     steps_per_epoch,
 )
-from zoo.models import RCNN, reuse_rows
+from zoo.models import RCNN, FastStyle, reuse_rows
 from zoo.training import FitRegionSVMs, UnfreezeStages, build_optimizer, depth_multipliers
 from zoo.weights import classifier_rows, imagenet_classes
 
@@ -51,11 +52,26 @@ def build_task(config: Config, source) -> zoo.Task:
         **_loss(config),
         **config.model.options,
     )
+    if task.kind == "style":
+        _check_lesson(config, task)
     if task.kind == "segmentation" and "palette" not in config.model.options:
         task.palette = source.palette  # what it paints has the colours of the data
     if config.model.weights is not None:
         task.set_weights(zoo.load(config.model.weights).get_weights())
     return task
+
+
+def _check_lesson(config, task) -> None:
+    if not isinstance(task, FastStyle):
+        raise UserError(
+            f"preset {config.model.preset} learns nothing: `zoo stylize` optimises a picture; "
+            "fast_style is a network that learns a style"
+        )
+    if task.lesson is None:
+        raise UserError(
+            "model.options.style is missing: the picture whose style is learnt, as in "
+            "--set model.options.style=oak.jpg"
+        )
 
 
 def take_rows(config: Config, task) -> str | None:
@@ -98,7 +114,12 @@ def build_stream(config: Config, source, task, progress=_untold):
 
 
 def build_validation(config: Config, source, task, progress=_untold):
-    """Return the validation split as a dataset of batches, in order, the last one partial."""
+    """Return the validation split as a dataset of batches, in order, the last one partial.
+
+    None for a style: the scores of its answers are the losses.
+    """
+    if task.kind == "style":
+        return None
     return _pipeline(config, source, "val", task, progress)(training=False)
 
 
@@ -158,6 +179,8 @@ def _pipeline(config, source, split, task, progress):
     if task.kind == "segmentation":
         size = task.image_converter.image_size
         return partial(build_segmentation_pipeline, source, split, crop=size, **common)
+    if task.kind == "style":
+        return partial(build_picture_pipeline, source, split, task.image_converter, **common)
     if task.kind == "classification":
         converter = task.image_converter
         return partial(

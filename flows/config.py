@@ -34,7 +34,7 @@ Metric = Literal[
     "mask_ap", "mask_ap50", "mask_ap75", "mask_ap_small", "mask_ap_medium", "mask_ap_large",
     "mask_ar_1", "mask_ar_10", "mask_ar_100", "mask_ar_small", "mask_ar_medium", "mask_ar_large",
     "miou", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou",
-    "top1", "top5",
+    "top1", "top5", "style_gain",
 ]  # fmt: skip
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 

@@ -116,10 +116,15 @@ gate: {metric: ap_50}
             "ar_1, ar_10, ar_100, ar_small, ar_medium, ar_large, mask_ap, mask_ap50, mask_ap75, "
             "mask_ap_small, mask_ap_medium, mask_ap_large, mask_ar_1, mask_ar_10, mask_ar_100, "
             "mask_ar_small, mask_ar_medium, mask_ar_large, miou, pixel_accuracy, mean_accuracy, "
-            "frequency_weighted_iou, top1, top5; got 'ap_50' (text); "
+            "frequency_weighted_iou, top1, top5, style_gain; got 'ap_50' (text); "
             "did you mean ap50?",
         ]
     )
+
+
+def test_the_number_of_classes_may_be_left_to_the_data(write):
+    config = load_config(write(PLAIN.replace("num_classes: 1", "class_names: [a, b]")))
+    assert config.model.num_classes is None
 
 
 def test_image_size_is_a_side_or_height_and_width(write):
