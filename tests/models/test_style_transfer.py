@@ -59,6 +59,18 @@ def test_the_network_keeps_the_contract_of_a_layer():
     check_layer(layer, pictures, shapes=shapes, trainable=0, non_trainable=8)
 
 
+def test_the_content_alone_is_that_of_the_whole():
+    network = StyleVGG(16, content=("relu1_2", "relu1_1"), style=("relu2_1",))
+    pictures = RANDOM.normal(size=(2, 20, 31, 3)).astype("float32")
+    network.build(pictures.shape)
+    found = compiled(network.content_of)(pictures)
+    expected = compiled(network)(pictures)["content"]
+    for one, wanted in zip(found, expected, strict=True):
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(one), ops.convert_to_numpy(wanted), atol=1e-5
+        )
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

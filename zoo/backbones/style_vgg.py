@@ -57,16 +57,33 @@ class StyleVGG(layers.Layer):
         self.trainable = False  # Keras creates a layer's weights as trainable ones
 
     def call(self, images):
-        features = to_native(images)
-        found = {}
-        for block in self.blocks:
-            features = block(features)
-            found[block.name.removeprefix("conv")] = features
-        maps = {name: from_native(found[name[4:]]) for name in self.content + self.style}
+        maps = self._maps(images, {*self.content, *self.style})
         return {
             "content": tuple(maps[name] for name in self.content),
             "style": tuple(gram_matrix(maps[name]) for name in self.style),
         }
+
+    def content_of(self, images):
+        """Return the entry `content` alone; what lies deeper is not computed.
+
+        Args:
+            images: (B, H, W, 3), normalised.
+        """
+        maps = self._maps(images, {*self.content})
+        return tuple(maps[name] for name in self.content)
+
+    def _maps(self, images, names) -> dict:
+        """Return the feature maps (B, h, w, C) of layers, computed as far as the deepest."""
+        places = {name[4:]: name for name in names}
+        features, maps = to_native(images), {}
+        for block in self.blocks:
+            if len(maps) == len(names):
+                break
+            features = block(features)
+            name = places.get(block.name.removeprefix("conv"))
+            if name is not None:
+                maps[name] = from_native(features)
+        return maps
 
     def get_config(self):
         return super().get_config() | {

@@ -101,7 +101,7 @@ class StyleJudge:
             images: (B, H, W, 3), 0..255, what there is to see.
             painted: (B, H, W, 3), 0..255.
         """
-        content = self.loss.network(self.normalize(images))["content"]
+        content = self.loss.network.content_of(self.normalize(images))
         targets = self._targets(content, ops.shape(images)[0])
         return self.loss(targets, self.normalize(painted))
 
