@@ -81,8 +81,8 @@ def take_rows(config: Config, task) -> str | None:
         return None
     if task.kind != "classification":
         raise UserError(f"model.reuse_rows is for classifiers; {config.model.preset} is none")
-    rows = classifier_rows(task.backbone.name, wanted.weights)
-    return str(reuse_rows(task, *rows, imagenet_classes(), synonyms=wanted.synonyms))
+    kernel, bias = classifier_rows(task.backbone.name, wanted.weights)
+    return str(reuse_rows(task, kernel, bias, imagenet_classes(), synonyms=wanted.synonyms))
 
 
 def check_masks(config: Config, source, task) -> None:

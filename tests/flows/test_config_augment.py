@@ -88,8 +88,8 @@ def test_classification_takes_what_configs_give(load, name):
     """Only options that were given go on: its defaults are not those of detection."""
     signature = inspect.signature(CLASS_STEPS[name])
     key, one = next(iter(signature.parameters.items()))
-    written = [{"name": name, key: list(one.default) if type(one.default) is tuple else one.default}]
-    (taken,) = plain(load(written))
+    value = list(one.default) if isinstance(one.default, tuple) else one.default
+    (taken,) = plain(load([{"name": name, key: value}]))
     assert set(taken) == {"name", key}
     (step,) = build_class_steps([taken], (64, 64))
     assert step.name == name

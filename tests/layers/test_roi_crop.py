@@ -53,6 +53,22 @@ def test_pooling_of_a_pyramid_is_refused():
         RoICrop(2, kind="pool")(pyramid(), rois(), image_size=PICTURE)
 
 
+def first_alike(kind):
+    """Of RoIs on cells of 8 pixels: the third lies in the cells of the first, as the last does."""
+    pixels = np.float32([[9, 9, 39, 31], [4, 9, 40, 40], [10, 10, 41, 33], [8, 8, 40, 32]])
+    layer, (_, features) = RoICrop(2, kind=kind), pyramid()
+    call = compiled(lambda f, r: layer.first_alike(f, r, image_size=PICTURE))
+    return ops.convert_to_numpy(call(features, np.stack([pixels, pixels[::-1]]) / PIXELS))
+
+
+def test_regions_of_the_same_cells_are_pooled_alike():
+    np.testing.assert_array_equal(first_alike("pool"), [[0, 1, 0, 0], [0, 0, 2, 0]])
+
+
+def test_every_region_is_aligned_for_itself():
+    np.testing.assert_array_equal(first_alike("align"), [[0, 1, 2, 3], [0, 1, 2, 3]])
+
+
 def test_an_unknown_kind_is_refused():
     with pytest.raises(ValueError, match="kind must be 'align' or 'pool'; got 'crop'"):
         RoICrop(2, kind="crop")

@@ -68,6 +68,14 @@ def test_detections_are_those_of_loops():
         assert (found["boxes"][row, len(wanted) :] == 0).all()
 
 
+def test_of_equal_scores_the_first_region_is_kept():
+    boxes = np.float32([[0.1, 0.1, 0.5, 0.5], [0.1, 0.1, 0.52, 0.5], [0.1, 0.1, 0.5, 0.53]])
+    scores, deltas = np.full((1, 3, 2), 0.5, "float32"), np.zeros((1, 3, 2, 4), "float32")
+    found = compiled(RoIDecoder(BoxCoder(), iou_threshold=0.5))(scores, deltas, boxes[None])
+    kept = ops.convert_to_numpy(found["boxes"])[0, :2]
+    np.testing.assert_allclose(kept, boxes[[0, 0]], atol=1e-6)
+
+
 def test_padded_proposals_give_no_detection():
     logits, deltas, proposals = batch()
     found = decode(RoIDecoder(BoxCoder(), score_threshold=0.0), logits, deltas, proposals * 0)

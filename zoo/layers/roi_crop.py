@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from zoo.ops import assign_levels, multilevel_roi_align, roi_align, roi_pool
+from zoo.ops import assign_levels, multilevel_roi_align, roi_align, roi_cells, roi_pool
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -52,10 +52,8 @@ class RoICrop(keras.layers.Layer):
             image_size: (H, W) of the network's input, ints.
         """
         levels = list(features) if isinstance(features, (list, tuple)) else [features]
-        height, width = image_size
-        scale = ops.convert_to_tensor([width, height, width, height], dtype="float32")
-        rois = ops.cast(rois, "float32") * scale
-        strides = [_stride(height, level.shape[1]) for level in levels]
+        rois = _in_pixels(rois, image_size)
+        strides = [_stride(image_size[0], level.shape[1]) for level in levels]
         if self.kind == "pool":
             if len(levels) > 1:
                 raise ValueError(
@@ -76,6 +74,22 @@ class RoICrop(keras.layers.Layer):
             levels, rois, self.output_size, spatial_scales=scales, levels=chosen, **options
         )
 
+    def first_alike(self, features, rois, *, image_size):
+        """Return (B, R) int32: of each RoI, the first one that is cropped to the same values.
+
+        RoI pooling sees whole cells only, so that neighbours often look the same. A product of
+        matrices rounds equal rows differently; whoever ranks regions reads the first one's figures.
+
+        Args:
+            features, rois, image_size: as `call` takes them, of one level.
+        """
+        if self.kind != "pool":
+            return ops.arange(rois.shape[1], dtype="int32") + ops.zeros_like(rois[..., 0], "int32")
+        stride = _stride(image_size[0], features.shape[1])
+        cells = roi_cells(_in_pixels(rois, image_size), 1 / stride)
+        alike = ops.all(cells[:, :, None] == cells[:, None], axis=-1)
+        return ops.cast(ops.argmax(ops.cast(alike, "int32"), axis=-1), "int32")
+
     def compute_output_spec(self, features, rois, *, image_size):
         # Keras would trace `image_size` too, and it must be numbers.
         level = features[0] if isinstance(features, (list, tuple)) else features
@@ -90,6 +104,12 @@ class RoICrop(keras.layers.Layer):
             "aligned": self.aligned,
             "canonical_size": self.canonical_size,
         }
+
+
+def _in_pixels(rois, image_size):
+    height, width = image_size
+    scale = ops.convert_to_tensor([width, height, width, height], dtype="float32")
+    return ops.cast(rois, "float32") * scale
 
 
 def _stride(pixels, cells):

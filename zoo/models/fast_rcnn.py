@@ -78,8 +78,13 @@ class FastRCNN(ProposalDetector):
         if not training:
             regions = self.box_head(self._crop(features, proposals))
             scores = class_probabilities(regions["class_logits"])
+            scores = ops.take_along_axis(scores, self._first_alike(features, proposals), axis=1)
             outputs |= self.decoder(scores, regions["box_deltas"], proposals)
         return outputs
+
+    def _first_alike(self, features, rois):
+        size = self.image_converter.image_size
+        return self.roi_crop.first_alike(features, rois, image_size=size)[..., None]
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Sample regions, update the training metrics and return the scalar loss.

@@ -12,7 +12,7 @@ from zoo.ops.levels import assign_levels
 from zoo.ops.masks import crop_masks
 from zoo.ops.matching import match_anchors
 from zoo.ops.roi_align import multilevel_roi_align, roi_align
-from zoo.ops.roi_pool import roi_pool
+from zoo.ops.roi_pool import roi_cells, roi_pool
 from zoo.ops.sampling import balanced_sample, hard_negative_mask
 from zoo.ops.style import gram_matrix, total_variation
 from zoo.ops.suppression import batched_nms, nms
@@ -38,6 +38,7 @@ __all__ = [
     "pairwise_iou",
     "prior_boxes",
     "roi_align",
+    "roi_cells",
     "roi_pool",
     "total_variation",
     "transposed_conv",

@@ -29,10 +29,9 @@ def roi_pool(features, rois, output_size, spatial_scale=1.0):
     Reference: Girshick 2015, Fast R-CNN, section 2.1; the book 13.8.2; rounding as in torchvision,
         except that bins are parted in whole numbers (from 57 cells on its float32 may err).
     """
-    rois = ops.stop_gradient(to_float32_boxes(rois, "rois")) * spatial_scale
     size = (output_size,) * 2 if isinstance(output_size, int) else tuple(output_size)
     height, width = features.shape[1:3]
-    corners = _round(ops.where(ops.abs(rois) < FAR, rois, ops.where(rois > 0, FAR, -FAR)))
+    corners = roi_cells(rois, spatial_scale)
     left, top, right, bottom = (corners[..., i] for i in range(4))
     row_level, row_low, row_high, no_row = _two_windows(top, bottom, size[0], height)
     column_level, column_low, column_high, no_column = _two_windows(left, right, size[1], width)
@@ -50,6 +49,17 @@ def roi_pool(features, rois, output_size, spatial_scale=1.0):
             best = value if best is None else ops.maximum(best, value)
     empty = no_row[..., :, None] | no_column[..., None, :]
     return ops.where(empty[..., None], ops.zeros_like(best), best)
+
+
+def roi_cells(rois, spatial_scale=1.0):
+    """Return the cells at which RoIs begin and end: RoIs that share them are pooled alike.
+
+    Args:
+        rois: (B, R, 4) float xyxy; spatial_scale: as `roi_pool` takes them.
+    Returns: (B, R, 4) int32, first and last column and row: left, top, right, bottom.
+    """
+    rois = ops.stop_gradient(to_float32_boxes(rois, "rois")) * spatial_scale
+    return _round(ops.where(ops.abs(rois) < FAR, rois, ops.where(rois > 0, FAR, -FAR)))
 
 
 def _round(values):
