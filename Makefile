@@ -30,6 +30,12 @@ demo: $(INSTALLED)   ## train TinySSD on the embedded data, register it, show it
 	@echo "drawn pictures: samples/ in the run folder"
 	@echo "runs and registry: $(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db"
 
+# Two test processes share the cores: with threads of their own they stand in each other's way, and
+# PyTorch's wait by spinning.
+test-tensorflow test-torch test-jax test-all: export OMP_NUM_THREADS = 1
+test-tensorflow test-torch test-jax test-all: export TF_NUM_INTRAOP_THREADS = 1
+test-tensorflow test-torch test-jax test-all: export TF_NUM_INTEROP_THREADS = 1
+
 test: test-tensorflow test-torch test-jax  ## run the quick tests on every backend
 
 # One process a backend. What does not depend on the backend runs with the first.

@@ -37,7 +37,11 @@ def stylize(
     ] = "none",
     backbone: Annotated[str, typer.Option(metavar="vgg16|vgg19", help="What judges.")] = "vgg16",
     weights: Annotated[
-        str, typer.Option(metavar="FILE", help="Its weights: torchvision's, or a package's.")
+        str,
+        typer.Option(
+            metavar="imagenet|keras_applications|FILE",
+            help="Its weights: of a package, downloaded by Keras, or torchvision's.",
+        ),
     ] = "imagenet",
     again: Annotated[bool, typer.Option("--again", help="Paint anew what is done.")] = False,
     backend: Annotated[

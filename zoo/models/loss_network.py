@@ -1,7 +1,7 @@
 """The network that judges style: VGG as `zoo.backbones.StyleVGG` reads it, with weights by name."""
 
 from zoo.backbones import StyleVGG
-from zoo.weights import convert_into, imagenet_weights, load_state_dict
+from zoo.weights import convert_into, imagenet_weights, keras_vgg_weights, load_state_dict
 
 DEPTHS = {"vgg16": 16, "vgg19": 19}
 
@@ -11,8 +11,9 @@ def build_loss_network(backbone, weights, *, content, style, dtype=None) -> Styl
 
     Args:
         backbone: "vgg16" or "vgg19".
-        weights: None for fresh ones; "imagenet", which a package carries for vgg16; or a file of
-            torchvision's classifier.
+        weights: None for fresh ones; "imagenet", which a package carries for vgg16;
+            "keras_applications", whose ImageNet weights Keras downloads; or a file of torchvision's
+            classifier.
         content, style: names of layers, as `StyleVGG` takes them.
         dtype: the dtype policy; None: Keras' global one.
     Raises: ValueError for another backbone, or weights that cannot be had.
@@ -23,6 +24,8 @@ def build_loss_network(backbone, weights, *, content, style, dtype=None) -> Styl
     network.build((None, None, None, 3))
     if weights == "imagenet":
         convert_into(network, *imagenet_weights(backbone))
+    elif weights == "keras_applications":
+        convert_into(network, *keras_vgg_weights(backbone, **network.normalization))
     elif weights is not None:
         convert_into(network, load_state_dict(weights), f"torchvision:{backbone}")
     return network

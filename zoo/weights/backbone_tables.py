@@ -89,6 +89,16 @@ def lpips_vgg16_table():
     return table
 
 
+def keras_vgg_table(depth):
+    """Map the convolutions of keras.applications' VGG."""
+    return {
+        f"block{stage}_conv{index}/{part}": (f"conv{stage}_{index}/{part}", AS_IS)
+        for stage, count in enumerate(_VGG_CONVS[depth], start=1)
+        for index in range(1, count + 1)
+        for part in ("kernel", "bias")
+    }
+
+
 def fpn_table(count):
     """Map torchvision's FeaturePyramidNetwork over `count` levels."""
     table = {}

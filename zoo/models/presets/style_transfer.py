@@ -31,8 +31,8 @@ def style_transfer(
     Args:
         class_names, image_size: not used: pictures have no classes here, and keep their size.
         backbone: "vgg16" or "vgg19".
-        backbone_weights: None for fresh ones; "imagenet", which a package carries for vgg16; or a
-            file of torchvision's classifier.
+        backbone_weights: None for fresh ones; "imagenet", which a package carries for vgg16;
+            "keras_applications", which downloads them; or a file of torchvision's classifier.
         content_layers: names as `StyleVGG` takes them; None: the book's.
         style_layers: the same of the style.
         loss: None: `StyleLoss` with the book's weights.
