@@ -72,6 +72,11 @@ def _check_lesson(config, task) -> None:
             "model.options.style is missing: the picture whose style is learnt, as in "
             "--set model.options.style=oak.jpg"
         )
+    if task.lesson.backbone_weights is None:  # others at random, in every process that scores it
+        raise UserError(
+            "model.options.backbone_weights is missing: of the network that judges the style, such "
+            "as imagenet"
+        )
 
 
 def take_rows(config: Config, task) -> str | None:

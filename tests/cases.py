@@ -404,3 +404,15 @@ def _shapes(structure):
 def _assert_equal(outputs, expected, message):
     for got, wanted in zip(_flat(outputs), _flat(expected), strict=True):
         np.testing.assert_array_equal(got, wanted, err_msg=message)
+
+
+def vgg_file(path):
+    """Write random weights of VGG's first two convolutions, as torchvision names them."""
+    import torch
+
+    rng, state = np.random.default_rng(0), {}
+    for place, inputs in (("features.0", 3), ("features.2", 64)):
+        kernel = rng.normal(0, 0.1, (64, inputs, 3, 3)).astype("float32")
+        state |= {f"{place}.weight": torch.from_numpy(kernel), f"{place}.bias": torch.zeros(64)}
+    torch.save(state, path)
+    return path

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import vgg_file
 from PIL import Image
 
 from flows import build
@@ -31,6 +32,7 @@ def style(tmp_path):
     Image.fromarray(pixels).save(path)
     options = {"style": str(path), "filters": 4, "residual_blocks": 1, "style_size": 32}
     options |= {"content_layers": ["relu1_1"], "style_layers": ["relu1_2"]}
+    options["backbone_weights"] = str(vgg_file(tmp_path / "vgg16.pth"))
     return CONFIG | {"model": {"preset": "fast_style", "options": options}}
 
 
@@ -52,6 +54,13 @@ def test_a_style_that_is_not_there_is_told(style):
     del style["model"]["options"]["style"]
     config = Config.model_validate(style)
     with pytest.raises(UserError, match=r"model\.options\.style is missing"):
+        build.build_task(config, build.build_source(config))
+
+
+def test_a_judge_without_weights_is_told(style):
+    del style["model"]["options"]["backbone_weights"]
+    config = Config.model_validate(style)
+    with pytest.raises(UserError, match=r"model\.options\.backbone_weights is missing"):
         build.build_task(config, build.build_source(config))
 
 

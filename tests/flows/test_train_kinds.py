@@ -3,6 +3,7 @@
 import mlflow
 import numpy as np
 import pytest
+from cases import vgg_file
 from PIL import Image
 
 from flows.config import Config
@@ -61,6 +62,7 @@ def style(folder):
     Image.fromarray(pixels).save(folder / "style.png")
     options = {"style": str(folder / "style.png"), "filters": 4, "residual_blocks": 1}
     options |= {"content_layers": ["relu1_1"], "style_layers": ["relu1_2"], "style_size": 32}
+    options["backbone_weights"] = str(vgg_file(folder / "vgg16.pth"))
     data = {"name": "shapes", "image_size": 32, "batch_size": 2, "limit": 4}
     model = {"preset": "fast_style", "options": options}
     return config("style", model=model, data=data, gate={"metric": "style_gain"})

@@ -119,7 +119,8 @@ class EvaluateAnswers(keras.callbacks.Callback):
         scores = self._scores(step)
         metrics = scalar_metrics(scores.metrics())
         if self.batches is not None:
-            metrics |= self.model.evaluate(self.batches, verbose=0, return_dict=True)
+            # What batches measure under the same name, such as mIoU, is of windows of the pictures.
+            metrics = self.model.evaluate(self.batches, verbose=0, return_dict=True) | metrics
         metrics = {f"val/{name}": value for name, value in metrics.items()}
         if (picture := scores.picture()) is not None:
             self._keep(picture, "confusion", step)
