@@ -10,6 +10,7 @@ from zoo.metrics.classification import (
 )
 from zoo.metrics.coco import COCO_METRICS
 from zoo.metrics.detection import detection_metrics, metrics_of_kinds, trivial_detections
+from zoo.metrics.mean_iou import MeanIoU
 from zoo.metrics.segmentation import (
     confusion_matrix,
     metrics_of_confusion,
@@ -21,6 +22,7 @@ __all__ = [
     "COCO_METRICS",
     "BoxMAE",
     "ClassError",
+    "MeanIoU",
     "class_confusion",
     "class_table",
     "classification_metrics",

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from zoo.losses import SegmentationLoss
+from zoo.metrics import MeanIoU
 from zoo.models.task import Task
 from zoo.models.tiles import TileBlend
 from zoo.pictures import read_picture
@@ -43,9 +44,7 @@ class Segmenter(Task):
                 f"{len(self.palette)}."
             )
         self.pixel_accuracy_metric = keras.metrics.Mean(name="pixel_accuracy")
-        self.miou_metric = keras.metrics.MeanIoU(
-            self.num_classes, ignore_class=self.segmentation_loss.ignore, name="miou"
-        )
+        self.miou_metric = MeanIoU(self.num_classes, self.segmentation_loss.ignore)
 
     def segment(self, images, batch_size=8) -> list[Segmentation]:
         """Give every pixel of pictures of any size a class.
