@@ -29,8 +29,8 @@ from flows.worker_process import WorkerError
 # Float32 rounding moves a score of a box, hardly ever its rank; and a figure above 1, such as a
 # loss, by a part of itself.
 TOLERANCE = 1e-4
-# Of detections, where it did: sound ones had 97 % and 100 %, a Fast R-CNN whose ties rounding settled
-# had 78 %, and a model that is computed otherwise has next to none.
+# Of detections, where it did: sound models had 97 % and 100 %, a Fast R-CNN whose ties rounding
+# settled had 78 %, and a model that is computed otherwise has next to none.
 AGREEMENT = 0.95
 
 Progress = Callable[[dict], None]
