@@ -100,7 +100,7 @@ def first_losses(config, steps) -> list[float]:
         fresh = config.model.model_copy(update={"weights": None})
         build.build_task(config.model_copy(update={"model": fresh}), source).publish(start)
     task = build.build_task(config, source)
-    task.compile(optimizer=build.build_run_optimizer(config, source))
+    task.compile(optimizer=build.build_run_optimizer(config, source, task))
     losses = []
     for images, labels in build.build_stream(config, source, task)(0).take(steps):
         labels = {name: value.numpy() for name, value in labels.items()}
