@@ -12,7 +12,7 @@ import tensorflow as tf
 from zoo.data.augment import build_class_steps
 from zoo.data.augment.class_policies import MIXING
 from zoo.data.augment.stream import augmented
-from zoo.data.epochs import AUGMENTING, fold, in_epochs, steps_per_epoch, stream_options
+from zoo.data.epochs import AUGMENTING, fold, in_order, stream_options
 from zoo.data.pipeline import PREFETCHED_BATCHES, check_options
 from zoo.data.samples import PARALLEL_DECODES, decode_picture
 from zoo.data.source import Source
@@ -54,12 +54,17 @@ def build_classification_pipeline(
     check_options(steps, batch_size, start_step)
     check_one_label(source, split)
     samples, read = (_cached if cache else _streamed)(source, split, limit)
-    if training:
-        per_epoch = steps_per_epoch(source, split, batch_size, limit)
-        start = divmod(start_step, per_epoch)
-        samples = in_epochs(samples, seed, epochs, start, per_epoch, batch_size)
-    else:
-        samples = samples.map(lambda sample: (sample, tf.constant(0, tf.int64)))
+    samples = in_order(
+        samples,
+        source,
+        split,
+        training=training,
+        batch_size=batch_size,
+        seed=seed,
+        epochs=epochs,
+        start_step=start_step,
+        limit=limit,
+    )
     cropped = any(step.name == "random_resized_crop" for step in steps)
     count = len(source.class_names)
 

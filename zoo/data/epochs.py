@@ -34,17 +34,33 @@ def stream_options() -> tf.data.Options:
     return options
 
 
-def in_epochs(samples, seed, epochs, start, per_epoch, batch_size) -> tf.data.Dataset:
-    """Put samples, dicts with the key "index", in the order of training.
+def in_order(
+    samples,
+    source: Source,
+    split: str,
+    *,
+    training: bool,
+    batch_size: int,
+    seed: int,
+    epochs: int,
+    start_step: int,
+    limit: int | None,
+) -> tf.data.Dataset:
+    """Put a split's samples, dicts with the key "index", in the order of a stream.
 
     Args:
+        training: epochs, each shuffled anew, without what fills no batch; else one pass in stored
+            order, of which the arguments below say nothing.
         seed: of the order.
         epochs: how many in all.
-        start: (epoch, step in it) to begin at.
-        per_epoch: steps, as `steps_per_epoch` counts them.
-    Returns: dataset of (sample, epoch).
+        start_step: the global step to begin at.
+        limit: of the samples.
+    Returns: dataset of (sample, epoch () int64).
     """
-    first_epoch, first_step = start
+    if not training:
+        return samples.map(lambda sample: (sample, tf.constant(0, tf.int64)))
+    per_epoch = steps_per_epoch(source, split, batch_size, limit)
+    first_epoch, first_step = divmod(start_step, per_epoch)
 
     def one_epoch(epoch):
         skipped = tf.where(epoch == first_epoch, first_step * batch_size, 0)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from zoo.data.augment import Step, build_steps
 from zoo.data.augment.stream import augmented
-from zoo.data.epochs import AUGMENTING, fold, in_epochs, steps_per_epoch, stream_options
+from zoo.data.epochs import AUGMENTING, fold, in_order, stream_options
 from zoo.data.moved_proposals import check_steps, join_proposals, split_proposals
 from zoo.data.network_masks import network_masks
 from zoo.data.proposals import Proposals
@@ -65,13 +65,17 @@ def build_pipeline(
     _check_box_counts(source, split, limit, max_boxes)
     prepare = cached_samples if cache else streamed_samples
     samples, load = prepare(source, split, converter, max_boxes, limit)
-    if training:
-        per_epoch = steps_per_epoch(source, split, batch_size, limit)
-        samples = in_epochs(
-            samples, seed, epochs, divmod(start_step, per_epoch), per_epoch, batch_size
-        )
-    else:
-        samples = samples.map(lambda sample: (sample, tf.constant(0, tf.int64)))
+    samples = in_order(
+        samples,
+        source,
+        split,
+        training=training,
+        batch_size=batch_size,
+        seed=seed,
+        epochs=epochs,
+        start_step=start_step,
+        limit=limit,
+    )
     loaded = samples.map(
         lambda sample, epoch: (
             _picture(load(sample), converter, masks, proposals, sample["index"]),

@@ -20,8 +20,7 @@ from zoo.data.epochs import (
     AUGMENTING,
     CROPPING,
     fold,
-    in_epochs,
-    steps_per_epoch,
+    in_order,
     stream_options,
 )
 from zoo.data.pipeline import PREFETCHED_BATCHES, check_options
@@ -69,12 +68,17 @@ def build_segmentation_pipeline(
     check_options(steps, batch_size, start_step)
     _check_windows(steps, crop, fill)
     samples = source.entries(split, limit).enumerate().map(_sample)
-    if training:
-        per_epoch = steps_per_epoch(source, split, batch_size, limit)
-        start = divmod(start_step, per_epoch)
-        samples = in_epochs(samples, seed, epochs, start, per_epoch, batch_size)
-    else:
-        samples = samples.map(lambda sample: (sample, tf.constant(0, tf.int64)))
+    samples = in_order(
+        samples,
+        source,
+        split,
+        training=training,
+        batch_size=batch_size,
+        seed=seed,
+        epochs=epochs,
+        start_step=start_step,
+        limit=limit,
+    )
 
     def load(sample, epoch):
         picture, classes = _decoded(source, sample)

@@ -1,7 +1,5 @@
-"""What a model answers for one picture, and what the ground truth says about it.
+"""The objects of one picture.
 
-Plain NumPy without Keras, in pixels of the original picture: all that metrics, drawing and files
-need.
 Shape letters: K objects, C classes, h and w the original picture's height and width.
 """
 
@@ -12,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from zoo.colormaps import VOID, Color, classes_to_colors, voc_colormap
+from zoo.results.frozen import frozen_copy
 from zoo.run_lengths import RunLengths
 
 
@@ -58,7 +56,7 @@ class Detections:
     run_lengths: RunLengths | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        boxes = _frozen(self.boxes, np.float32)
+        boxes = frozen_copy(self.boxes, np.float32)
         if boxes.size == 0:
             boxes = boxes.reshape(0, 4)
         if boxes.ndim != 2 or boxes.shape[1] != 4:
@@ -69,7 +67,7 @@ class Detections:
         columns = {"scores": np.float32, "labels": np.int32, "crowd": bool, "areas": np.float32}
         for name, dtype in columns.items():
             if getattr(self, name) is not None:
-                column = _frozen(getattr(self, name), dtype)
+                column = frozen_copy(getattr(self, name), dtype)
                 _check_count(name, "(K,)", column.shape, ndim=1, count=len(boxes))
                 object.__setattr__(self, name, column)
         if self.run_lengths is not None:
@@ -155,125 +153,10 @@ class Detections:
         return rows
 
 
-@dataclass(frozen=True, eq=False)
-class Classification:
-    """What one picture shows as a whole; the array is copied in and read-only.
-
-    Args:
-        probabilities: (C,) float32.
-        class_names: one name a class, or () where they are not known.
-
-    Raises:
-        ValueError: the shape is another, or there is not a name a class.
-    """
-
-    probabilities: np.ndarray
-    class_names: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        probabilities = _frozen(self.probabilities, np.float32)
-        names = tuple(self.class_names)
-        if probabilities.ndim != 1 or not len(probabilities):
-            raise ValueError(
-                f"probabilities must be (C,) of one picture; got {probabilities.shape}. "
-                "Did you leave the batch axis in?"
-            )
-        if names and len(names) != len(probabilities):
-            raise ValueError(
-                f"class_names must hold a name for each of {len(probabilities)} probabilities; "
-                f"got {len(names)}. Is the background counted as a class?"
-            )
-        object.__setattr__(self, "probabilities", probabilities)
-        object.__setattr__(self, "class_names", names)
-
-    @property
-    def label(self) -> int:
-        """The most probable class, 0..C-1; the lower one of two equal ones."""
-        return int(np.argmax(self.probabilities))
-
-    def name(self, label: int) -> str:
-        """Return the class name of a label, or the label itself where names are not known."""
-        return self.class_names[label] if self.class_names else str(label)
-
-    def top(self, k: int = 5) -> list[tuple[str, float]]:
-        """Return the `k` most probable classes, or all if there are fewer, as (name, probability).
-
-        Raises: ValueError if `k` is below 1.
-        """
-        if k < 1:
-            raise ValueError(f"k must be at least 1; got {k}.")
-        best = np.argsort(-self.probabilities, kind="stable")[:k]
-        return [(self.name(label), float(self.probabilities[label])) for label in best]
-
-
-@dataclass(frozen=True, eq=False)
-class Segmentation:
-    """The class of every pixel of one picture; arrays are copied in and read-only.
-
-    Args:
-        classes: (h, w) uint8, 0..C-1, or 255 in ground truth where a pixel has no class.
-        scores: (h, w) float32, the probability of the pixel's class, or None.
-        class_names: one name a class, or () where they are not known.
-        palette: (red, green, blue) in 0..255, one a class; None: those of Pascal VOC.
-
-    Raises:
-        ValueError: shapes disagree, or a class has no name or no colour.
-    """
-
-    classes: np.ndarray
-    scores: np.ndarray | None = None
-    class_names: tuple[str, ...] = ()
-    palette: tuple[Color, ...] | None = None
-
-    def __post_init__(self) -> None:
-        given = np.asarray(self.classes)
-        if given.ndim != 2 or given.dtype.kind not in "iu":
-            raise ValueError(
-                f"classes must be (h, w) int; got {given.shape} {given.dtype}. "
-                "Did you leave the batch axis in, or take scores for classes?"
-            )
-        if self.scores is not None:
-            scores = _frozen(self.scores, np.float32)
-            if scores.shape != given.shape:
-                raise ValueError(f"scores must be {given.shape} as classes; got {scores.shape}.")
-            object.__setattr__(self, "scores", scores)
-        object.__setattr__(self, "class_names", tuple(self.class_names))
-        if self.palette is not None:
-            object.__setattr__(self, "palette", tuple(tuple(one) for one in self.palette))
-        for what, of_classes in (("class_names", self.class_names), ("palette", self.palette)):
-            _check_classes(given, len(of_classes) if of_classes else VOID, what)
-        object.__setattr__(self, "classes", _frozen(given, np.uint8))
-
-    def name(self, label: int) -> str:
-        """Return the name of a class, or its number where names are not known."""
-        return self.class_names[label] if self.class_names else str(label)
-
-    def shares(self) -> dict[int, float]:
-        """Return which share of the pixels each class has that is there, the largest first."""
-        labels, counts = np.unique(self.classes[self.classes != VOID], return_counts=True)
-        order = np.argsort(-counts, kind="stable")
-        return {int(labels[one]): float(counts[one] / self.classes.size) for one in order}
-
-    @property
-    def colors(self) -> tuple[Color, ...]:
-        """(red, green, blue) of each class: the palette, or Pascal VOC's for any class."""
-        return self.palette or voc_colormap(VOID)
-
-    def to_colors(self) -> np.ndarray:
-        """Return (h, w, 3) uint8, every pixel in its class' colour."""
-        return classes_to_colors(self.classes, self.colors)
-
-
 def xywh(boxes: np.ndarray) -> np.ndarray:
     """Turn (K, 4) xyxy into (K, 4) float64 x, y, width, height: pycocotools computes in float64."""
     boxes = boxes.astype(np.float64)
     return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
-
-
-def _frozen(values, dtype) -> np.ndarray:
-    array = np.array(values, dtype=dtype)  # a copy: freezing the caller's array would surprise
-    array.setflags(write=False)
-    return array
 
 
 def _check_count(name: str, wanted: str, shape: tuple, *, ndim: int, count: int) -> None:
@@ -292,13 +175,4 @@ def _check_labels(labels: np.ndarray, class_names: tuple[str, ...]) -> None:
         raise ValueError(
             f"labels must be below {len(class_names)}, one of {class_names}; got {labels.max()}. "
             "Is the background still counted as a class?"
-        )
-
-
-def _check_classes(classes: np.ndarray, count: int, what: str) -> None:
-    beyond = (classes != VOID) & ((classes < 0) | (classes >= count))
-    if beyond.any():
-        raise ValueError(
-            f"classes must be 0..{count - 1} as {what} has them, or {VOID}; "
-            f"got {classes[beyond].flat[0]}."
         )
