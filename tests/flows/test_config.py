@@ -159,6 +159,11 @@ def test_image_size_is_a_side_or_height_and_width(write):
             "model: class_names must name num_classes = 1 classes; got 2",
         ),
         (
+            "num_classes: 1",
+            "num_classes: 1, weights: old.keras, reuse_rows: {}",
+            "model: reuse_rows is for a fresh head; weights bring their own: give one",
+        ),
+        (
             "size: 8",
             "size: 8, limit: 4",
             "data: limit must be at least batch_size = 8, or no batch is full; got 4",

@@ -9,19 +9,16 @@ import numpy as np
 import pytest
 from cases import compiled
 from pure_weights import FIXTURES, pure_photograph, read_fixture
-from shared_data import shared_data
+from shared_data import carried_weights, shared_data
 
 import zoo
 from zoo.pictures import read_picture
-from zoo.weights import convert_into, imagenet_classes, pip_weights_file
+from zoo.weights import convert_into, imagenet_classes
 
 
 @pytest.fixture(scope="module")
 def classifier():
-    try:
-        pip_weights_file("efficientnet_lite0")
-    except ValueError as error:
-        pytest.skip(str(error))
+    carried_weights("efficientnet_lite0")
     return zoo.create("classifier", class_names=imagenet_classes(), weights="imagenet")
 
 
@@ -43,19 +40,13 @@ def test_it_names_the_animals_of_catdog(classifier):
 
 
 def test_another_number_of_classes_is_refused():
-    try:
-        pip_weights_file("efficientnet_lite0")
-    except ValueError as error:
-        pytest.skip(str(error))
+    carried_weights("efficientnet_lite0")
     with pytest.raises(ValueError, match=r"mis-shaped: _fc.weight \(1000, 1280\)"):
         zoo.create("classifier", num_classes=10, weights="imagenet")
 
 
 def test_a_package_of_features_alone_has_no_classifier():
-    try:
-        pip_weights_file("mobilenet_v2")
-    except ValueError as error:
-        pytest.skip(str(error))
+    carried_weights("mobilenet_v2")
     with pytest.raises(ValueError, match="carries its features, not its classifier"):
         zoo.create("classifier", num_classes=1000, backbone="mobilenet_v2", weights="imagenet")
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from cases import compiled
 from PIL import Image
-from shared_data import shared_data
+from shared_data import carried_weights, shared_data
 
 from zoo.backbones import create_backbone
 from zoo.layers import Normalize
-from zoo.weights import imagenet_weights, pip_weights_file
+from zoo.weights import imagenet_weights
 
 # Of ImageNet's labels, 151..268 are breeds of dogs and 281..285 cats.
 DOGS, CATS = set(range(151, 269)), set(range(281, 286))
@@ -17,10 +17,7 @@ DOGS, CATS = set(range(151, 269)), set(range(281, 286))
 
 def carried(name, level):
     """A backbone with the weights of its package, or skip the test where that is missing."""
-    try:
-        pip_weights_file(name)
-    except ValueError as error:
-        pytest.skip(str(error))
+    carried_weights(name)
     return create_backbone(name, levels=(level,), weights="imagenet")
 
 

@@ -1,6 +1,7 @@
 """The data sets by name, and the SPEC strings that name one on a command line."""
 
 import difflib
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -53,9 +54,9 @@ def _load_coco(path: str | os.PathLike, **options) -> Source:
     return replace(source, coco_ids=partial(read_coco_ids, Path(path)))
 
 
+_PAINTED = {"bananas": load_bananas, "shapes": load_shapes}
 SOURCES: dict[str, Callable[..., Source]] = {
-    "bananas": _without_defects(load_bananas),
-    "shapes": _without_defects(load_shapes),
+    **{name: _without_defects(load) for name, load in _PAINTED.items()},
     "banana_detection": partial(load_book_set, BananaDetection),
     "hotdog": partial(load_book_set, Hotdog),
     **{name: partial(open_indexed, name, opener) for name, opener in FORMATS.items()},
@@ -85,9 +86,10 @@ def load_source(
         progress: called with what is read, and how many pictures of it so far.
         **options: the source's own; bananas and shapes: seed, train_size, val_size, data_dir;
             voc: class_names; mask_folders and voc_segmentation: palette.
-    Raises: ValueError: there is no such source, or the path does not fit it.
+    Raises: ValueError: there is no such source, the path does not fit it, or it has no such option.
     """
     _check_name(name)
+    _check_options(name, options)
     options |= {"on_defect": on_defect, "progress": progress}
     if name not in FORMATS:
         if path is not None:
@@ -135,6 +137,21 @@ def _split_path(rest: str) -> tuple[str, str | None]:
     if os.path.exists(rest) and not os.path.exists(path):
         return rest, None
     return path, split
+
+
+def _check_options(name: str, options: Mapping) -> None:
+    explained_by = FORMATS.get(name) or _PAINTED.get(name)
+    known = {"data_dir"}
+    if explained_by is not None:
+        parameters = inspect.signature(explained_by).parameters.values()
+        known |= {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
+    for option in options:
+        if option not in known:
+            near = difflib.get_close_matches(option, known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise ValueError(
+                f"data {name} has the options {', '.join(sorted(known))}; got {option!r}.{hint}"
+            )
 
 
 def _check_name(name: str) -> None:
