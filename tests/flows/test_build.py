@@ -59,12 +59,12 @@ def painted(tmp_path):
 
 
 def test_rates_by_layer_reach_the_optimizer(config, breeds):
-    overrides = ["train.optimizer.head_multiplier=10", "train.optimizer.depth_decay=0.5"]
+    overrides = ["train.optimizer.head_multiplier=7", "train.optimizer.depth_decay=0.5"]
     chosen = config("classifier", "folder", breeds, *overrides)
     source = build.build_source(chosen)
     task = build.build_task(chosen, source)
     optimizer = build.build_run_optimizer(chosen, source, task)
-    assert optimizer.multipliers["head"] == 10
+    assert optimizer.multipliers["head"] == 7
     assert optimizer.multipliers["efficientnet_lite0/top"] == 0.5
     assert optimizer.multipliers["efficientnet_lite0/stem"] == 0.5**5
 
