@@ -75,8 +75,9 @@ def _cells(source: "Source", split: str, args: argparse.Namespace) -> "list[np.n
 
 def _segmented_cells(source: "Source", split: str, args: argparse.Namespace) -> "list[np.ndarray]":
     """Return windows with their classes painted over them: the middle ones, or as training cuts."""
-    from zoo.colormaps import classes_to_colors
     from zoo.data import build_segmentation_pipeline
+    from zoo.draw import draw_segmentation
+    from zoo.results import Segmentation
 
     count = min(source.size(split), args.count)
     (batch,) = build_segmentation_pipeline(
@@ -91,7 +92,10 @@ def _segmented_cells(source: "Source", split: str, args: argparse.Namespace) -> 
     ).as_numpy_iterator()
     images, targets = batch
     return [
-        pixels // 2 + classes_to_colors(classes, source.palette) // 2
+        draw_segmentation(
+            pixels,
+            Segmentation(classes, class_names=source.class_names, palette=source.palette),
+        )
         for pixels, classes in zip(images, targets["segmentation"], strict=True)
     ]
 
