@@ -148,7 +148,7 @@ def test_classes_of_segmented_pictures_are_painted_over_them(augment, tmp_path, 
     _, folder = write_mask_folders(tmp_path / "set")
     arguments = [
         f"--augment={json.dumps(augment)}",
-        "--image-size=128",
+        "--image-size=64",
         f"--out={tmp_path / 'a.png'}",
     ]
     assert worker.main(["show", *arguments, f"mask_folders:{folder}"]) == 0
@@ -156,4 +156,4 @@ def test_classes_of_segmented_pictures_are_painted_over_them(augment, tmp_path, 
     assert sheet.shape[:2] == (1, 2)
     car = sheet[0, 0].astype(int) - np.array([120, 0, 0])  # three fifths of its colour
     over_dark = (np.abs(car - 16) < 8).all(axis=-1)  # the left half of the picture is of grey 40
-    assert over_dark.sum() > 100
+    assert over_dark.sum() > 50  # the legend hides the rest
