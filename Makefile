@@ -47,6 +47,9 @@ test-torch: $(INSTALLED)  ## the quick tests on PyTorch
 
 # Small models compile longer than they run: XLA's optimizations cost a quarter of the time.
 test-jax: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
+# What one test compiled, the next one with the same model reads from here.
+test-jax: export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/.pytest_cache/jax
+test-jax: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
 test-jax: $(INSTALLED)  ## the quick tests on JAX
 	KERAS_BACKEND=jax $(PYTEST) -m "not slow and not any_backend"
 

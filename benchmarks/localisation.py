@@ -3,9 +3,9 @@
     python benchmarks/localisation.py MODEL.keras ... --data voc:FOLDER@val
 
 Prints, for each model, the AP of each class as pycocotools counts it when a detection needs to
-overlap an object by .1, .3, ..., .75 only. What is missing at .1 was not found, or was given another
-class or a low score; what is lost from there to .5 was found and badly placed. A JSON line a model
-goes to benchmarks/results/localisation.jsonl.
+overlap an object by .1, .3, ..., .75 only. What is missing at .1 was not found, or was given
+another class or a low score; what is lost from there to .5 was found and badly placed. A JSON line
+a model goes to benchmarks/results/localisation.jsonl.
 """
 
 import argparse

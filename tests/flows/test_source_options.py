@@ -1,6 +1,7 @@
 """Options of a data source, from a command line to the reader."""
 
 import json
+import re
 
 import pytest
 from PIL import Image
@@ -8,6 +9,7 @@ from PIL import Image
 from flows import worker
 from flows.runtime import UserError
 from flows.source_options import worker_arguments
+from zoo.data import load_source
 
 pytestmark = pytest.mark.any_backend
 
@@ -69,3 +71,24 @@ def test_an_option_that_the_source_has_not_is_told(pairs, tmp_path, capsys):
     told = capsys.readouterr().err
     assert told.startswith("data mask_folders has the options class_names, data_dir, images, ")
     assert told.endswith("got 'mask_endign'. Did you mean mask_ending?\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("shapes", {"train_size": "x"}, "train_size must be int; got 'x'."),
+        ("shapes", {"train_size": 2.5}, "train_size must be int; got 2.5."),
+        ("shapes", {"seed": True}, "seed must be int; got True."),
+        ("shapes", {"data_dir": 3}, "data_dir must be str or path or null; got 3."),
+        ("voc", {"class_names": "cat"}, "class_names must be list of str or null; got 'cat'."),
+        (
+            "mask_folders",
+            {"palette": [9, 8, 7]},
+            "palette must be mapping of str to list of int or null; got [9, 8, 7].",
+        ),
+    ],
+)
+def test_an_option_of_another_type_is_told(name, options, told):
+    path = {} if name == "shapes" else {"path": "anywhere"}
+    with pytest.raises(ValueError, match=re.escape(f"data {name}: {told}")):
+        load_source(name, **path, **options)

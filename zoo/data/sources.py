@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from zoo.data.bananas import load_bananas
 from zoo.data.book_csv import open_csv
@@ -18,6 +19,7 @@ from zoo.data.indexed import open_indexed
 from zoo.data.instance_masks import open_instance_masks
 from zoo.data.layout import Layout
 from zoo.data.mask_folders import open_mask_folders
+from zoo.data.option_types import fits, spoken
 from zoo.data.shapes import load_shapes
 from zoo.data.source import Source
 from zoo.data.tfds_names import open_tfds
@@ -86,7 +88,8 @@ def load_source(
         progress: called with what is read, and how many pictures of it so far.
         **options: the source's own; bananas and shapes: seed, train_size, val_size, data_dir;
             voc: class_names; mask_folders and voc_segmentation: palette.
-    Raises: ValueError: there is no such source, the path does not fit it, or it has no such option.
+    Raises: ValueError: there is no such source, the path does not fit it, it has no such option,
+        or an option is of another type.
     """
     _check_name(name)
     _check_options(name, options)
@@ -141,16 +144,21 @@ def _split_path(rest: str) -> tuple[str, str | None]:
 
 def _check_options(name: str, options: Mapping) -> None:
     explained_by = FORMATS.get(name) or _PAINTED.get(name)
-    known = {"data_dir"}
+    known: dict[str, Any] = {}
     if explained_by is not None:
-        parameters = inspect.signature(explained_by).parameters.values()
-        known |= {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
-    for option in options:
+        parameters = inspect.signature(explained_by, eval_str=True).parameters.values()
+        known = {one.name: one.annotation for one in parameters if one.kind is one.KEYWORD_ONLY}
+    known["data_dir"] = str | os.PathLike | None
+    for option, value in options.items():
         if option not in known:
             near = difflib.get_close_matches(option, known, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
             raise ValueError(
                 f"data {name} has the options {', '.join(sorted(known))}; got {option!r}.{hint}"
+            )
+        if not fits(value, known[option]):
+            raise ValueError(
+                f"data {name}: {option} must be {spoken(known[option])}; got {value!r}."
             )
 
 
