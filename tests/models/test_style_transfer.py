@@ -12,6 +12,7 @@ import zoo
 from zoo.backbones import StyleVGG
 from zoo.colors import match_colors
 from zoo.losses import PerceptualLoss
+from zoo.models import SynthesizedPicture
 from zoo.models.presets.style_transfer import CONTENT_LAYERS, STYLE_LAYERS
 from zoo.training import ResumableSynthesis
 
@@ -125,6 +126,19 @@ def test_the_loss_falls_and_is_the_sum_of_its_parts(task, tmp_path):
     parts = [curve(events, name) for name in ("content_loss", "style_loss", "variation_loss")]
     np.testing.assert_allclose(np.sum(parts, axis=0), losses, rtol=1e-6)
     assert parts[0][0] == pytest.approx(0, abs=1e-9)  # it starts as the content
+
+
+def test_the_rate_is_the_books_and_adams_memory_a_shorter_one(task):
+    picture = SynthesizedPicture(
+        PerceptualLoss(task.network, task.style_loss), np.zeros((1, 16, 16, 3), "float32")
+    )
+    picture.compile()
+    config = picture.optimizer.get_config()
+    assert (config["beta_1"], config["beta_2"], config["epsilon"]) == (0.95, 0.98, 1e-8)
+    rate = keras.optimizers.schedules.deserialize(config["learning_rate"])
+    rates = [float(rate(step)) for step in (0, 49, 50, 499)]
+    # Book 13.12.7: lr 0.3, lr_decay_epoch 50, and train_ch13's StepLR of 0.8.
+    np.testing.assert_allclose(rates, [0.3, 0.3, 0.24, 0.3 * 0.8**9], rtol=1e-6)
 
 
 def test_an_interrupted_picture_ends_as_one_that_was_not(task, tmp_path):
