@@ -1,4 +1,4 @@
-"""The book's functions of section 13.12, which `zoo.d2l` hands out.
+"""The book's functions of section 13.12: the losses of neural style.
 
 As the book: pictures and features are (1, channels, height, width), and a loss is one number.
 """

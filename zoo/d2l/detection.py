@@ -1,46 +1,13 @@
-"""The functions of Dive into Deep Learning, sections 13.3 to 13.12, under their own names.
+"""The book's functions of sections 13.3 to 13.7: boxes, anchors and what is predicted for them.
 
-They take the book's arguments and return the book's shapes and values, on the running backend, so
-that a reader can hold a cell of the book against them. That includes what the book does with odd
-input; each such place says "As the book" and names the function of `zoo.ops` that is right. New
-code should use `zoo.ops`. Shapes: B pictures, A anchors, M boxes, C classes; boxes are (A, 4) xyxy.
-Reference: Zhang, Lipton, Li, Smola: Dive into Deep Learning (PyTorch).
+Shapes: B pictures, A anchors, M boxes, C classes; boxes are (A, 4) xyxy.
 """
 
-import keras
-import numpy as np
 from keras import ops
 
-from zoo.colormaps import voc_colormap
-from zoo.d2l_style import content_loss, gram, style_loss, tv_loss
 from zoo.ops.anchors import prior_boxes
 from zoo.ops.boxes import convert_boxes, to_float32_boxes
 from zoo.ops.suppression import greedy_suppression, intersection_and_union
-from zoo.ops.transposed import bilinear_kernel as _bilinear_kernel
-from zoo.ops.transposed import conv_matrix, transposed_conv
-
-__all__ = [
-    "assign_anchor_to_bbox",
-    "bilinear_kernel",
-    "box_center_to_corner",
-    "box_corner_to_center",
-    "box_iou",
-    "content_loss",
-    "gram",
-    "kernel2matrix",
-    "multibox_detection",
-    "multibox_prior",
-    "multibox_target",
-    "nms",
-    "offset_boxes",
-    "offset_inverse",
-    "style_loss",
-    "trans_conv",
-    "tv_loss",
-    "voc_colormap2label",
-    "voc_label_indices",
-    "voc_rand_crop",
-]
 
 
 def box_corner_to_center(boxes):
@@ -204,87 +171,6 @@ def multibox_detection(
     classes = ops.where(survives & ~below, rows[..., 0], -1.0)
     scores = ops.where(below, 1 - scores, scores)
     return ops.concatenate([classes[..., None], scores[..., None], rows[..., 2:]], axis=-1)
-
-
-def voc_colormap2label():
-    """Map the codes of the colours, (red * 256 + green) * 256 + blue, to VOC's classes.
-
-    As the book: every other colour, VOC's void among them, is background
-    (`zoo.colormaps.colors_to_classes` tells them apart).
-
-    Returns: (256 ** 3,) int32.
-    """
-    table = np.zeros(256**3, np.int32)
-    for label, (red, green, blue) in enumerate(voc_colormap()):
-        table[(red * 256 + green) * 256 + blue] = label
-    return ops.convert_to_tensor(table)
-
-
-def voc_label_indices(colormap, colormap2label):
-    """Look up the class of every pixel of a coloured mask.
-
-    Args:
-        colormap: (3, height, width) RGB 0..255, as the book has it.
-        colormap2label: what `voc_colormap2label` returns.
-    Returns: (height, width) int32.
-    """
-    red, green, blue = ops.unstack(ops.cast(colormap, "int32"), axis=0)
-    return ops.take(colormap2label, (red * 256 + green) * 256 + blue)
-
-
-def voc_rand_crop(feature, label, height, width):
-    """Cut the same random window out of a picture and its mask.
-
-    Runs eagerly only; the window follows `keras.utils.set_random_seed`.
-    As the book: a picture smaller than the window is refused (`zoo.data`'s pipeline pads it).
-
-    Args:
-        feature, label: (channels, rows, columns).
-        height, width: of the window.
-    Returns: both, (channels, height, width).
-    """
-    rows, columns = feature.shape[-2:]
-    if rows < height or columns < width:
-        raise ValueError(
-            f"the crop must fit into the picture; got {height}x{width} of {rows}x{columns}. "
-            "Leave such pictures out, as the book does?"
-        )
-    top = int(keras.random.randint((), 0, rows - height + 1))
-    left = int(keras.random.randint((), 0, columns - width + 1))
-    window = (..., slice(top, top + height), slice(left, left + width))
-    return feature[window], label[window]
-
-
-def trans_conv(X, K):  # noqa: N803  the book's names
-    """Convolve one map with one kernel, transposed (see also `zoo.ops.transposed_conv`).
-
-    Args:
-        X: (H, W) float; K: (h, w) float.
-    Returns: (H + h - 1, W + w - 1) float32.
-    """
-    features, kernel = (ops.cast(values, "float32") for values in (X, K))
-    return transposed_conv(features[None, :, :, None], kernel[:, :, None, None])[0, :, :, 0]
-
-
-def kernel2matrix(K):  # noqa: N803
-    """Write a 2x2 kernel on a 3x3 map as a matrix (see also `zoo.ops.conv_matrix`).
-
-    Args:
-        K: (2, 2) float.
-    Returns: (4, 9) float32.
-    """
-    return conv_matrix(K, (3, 3))
-
-
-def bilinear_kernel(in_channels, out_channels, kernel_size):
-    """Make the kernel of bilinear interpolation in PyTorch's layout (see `zoo.ops`).
-
-    Args:
-        in_channels, out_channels: the same number; kernel_size: int.
-    Returns: (in, out, kernel_size, kernel_size) float32.
-    """
-    kernel = _bilinear_kernel(kernel_size, in_channels, out_channels)
-    return ops.transpose(kernel, (3, 2, 0, 1))
 
 
 def _assign(iou, iou_threshold):
