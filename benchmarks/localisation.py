@@ -29,10 +29,8 @@ OVERLAPS = (0.1, 0.3, 0.4, 0.5, 0.6, 0.75)
 
 def ap_by_overlap(truths, answers, num_classes) -> np.ndarray:
     """Return (overlaps, classes) AP, NaN for a class without objects."""
-    evaluator = match_pictures(truths, answers, num_classes=num_classes)
-    evaluator.params.iouThrs = np.array(OVERLAPS)
+    evaluator = match_pictures(truths, answers, num_classes=num_classes, overlaps=OVERLAPS)
     with quiet():
-        evaluator.evaluate()
         evaluator.accumulate()
     precision = evaluator.eval["precision"][:, :, :, 0, -1]  # (IoU, recall, class)
     return np.where(precision < 0, np.nan, precision).mean(axis=1)
@@ -45,7 +43,8 @@ def main():
     parser.add_argument("--data", required=True, metavar="SPEC", help="such as voc:FOLDER@val")
     options = parser.parse_args()
     source, split = parse_spec(options.data, on_defect="skip")
-    rows = list(source.ground_truth(split or source.splits[0]))
+    split = split or source.splits[0]
+    rows = list(source.ground_truth(split))
     truths = [truth for _, _, truth in rows]
     names = source.class_names
     RESULTS.parent.mkdir(exist_ok=True)
@@ -57,7 +56,8 @@ def main():
         for overlap, values in zip(OVERLAPS, table, strict=True):
             shown = " ".join(f"{value:10.3f}" for value in (*values, np.nanmean(values)))
             print(f"{overlap:5} {shown}", flush=True)
-        about = {"model": path, "data": options.data, "classes": names, "overlaps": OVERLAPS}
+        about = {"run": Path(path).resolve().parent.name, "data": f"{source.name}@{split}"}
+        about |= {"classes": names, "overlaps": OVERLAPS}
         with RESULTS.open("a") as results:
             results.write(json.dumps(about | {"ap": table.tolist()}) + "\n")
 

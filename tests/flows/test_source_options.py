@@ -81,6 +81,7 @@ def test_an_option_that_the_source_has_not_is_told(pairs, tmp_path, capsys):
         ("shapes", {"seed": True}, "seed must be int; got True."),
         ("shapes", {"data_dir": 3}, "data_dir must be str or path or null; got 3."),
         ("voc", {"class_names": "cat"}, "class_names must be list of str or null; got 'cat'."),
+        ("voc", {"class_names": ["cat", 3]}, "class_names must be list of str or null; got ['"),
         (
             "mask_folders",
             {"palette": [9, 8, 7]},

@@ -11,6 +11,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from zoo.metrics import COCO_METRICS, detection_metrics, trivial_detections
+from zoo.metrics.coco import match_pictures
 from zoo.results import Detections
 
 pytestmark = pytest.mark.any_backend
@@ -254,3 +255,11 @@ def test_masks_of_different_sizes_are_refused():
     )
     with pytest.raises(ValueError, match="masks of picture 0 must have one size"):
         detection_metrics([small], [large], kind="masks")
+
+
+def test_less_overlap_may_be_asked_for():
+    truth = [Detections.ground_truth([[0, 0, 10, 10]], [0], ("cell",))]
+    answers = [Detections(np.array([[0.0, 0, 10, 4]]), np.array([0.9]), np.array([0]))]  # IoU .4
+    matched = match_pictures(truth, answers, num_classes=1, overlaps=(0.3, 0.39, 0.41, 0.5))
+    everywhere = next(found for found in matched.evalImgs if found is not None)  # of any area
+    assert (everywhere["dtMatches"][:, 0] > 0).tolist() == [True, True, False, False]

@@ -11,11 +11,9 @@ import tensorflow as tf
 
 from zoo.data.augment import build_class_steps
 from zoo.data.augment.class_policies import MIXING
-from zoo.data.augment.stream import augmented
-from zoo.data.epochs import AUGMENTING, fold, in_order, stream_options
-from zoo.data.pipeline import PREFETCHED_BATCHES, check_options
 from zoo.data.samples import PARALLEL_DECODES, decode_picture
 from zoo.data.source import Source
+from zoo.data.stream import batched_stream, check_options
 
 
 def build_classification_pipeline(
@@ -54,8 +52,24 @@ def build_classification_pipeline(
     check_options(steps, batch_size, start_step)
     check_one_label(source, split)
     samples, read = (_cached if cache else _streamed)(source, split, limit)
-    samples = in_order(
+    cropped = any(step.name == "random_resized_crop" for step in steps)
+    count = len(source.class_names)
+
+    def load(sample, epoch):
+        pixels, label = read(sample)
+        return {
+            "images": pixels if cropped else fit_picture(pixels, converter),
+            "classes": tf.one_hot(label, count),
+            "boxes": tf.zeros((0, 4)),  # steps that move objects find none
+            "labels": tf.zeros((0,), tf.int32),
+        }
+
+    targets = _mixed_targets if any(step.name in MIXING for step in steps) else _targets
+    return batched_stream(
         samples,
+        load,
+        steps,
+        targets,
         source,
         split,
         training=training,
@@ -65,29 +79,6 @@ def build_classification_pipeline(
         start_step=start_step,
         limit=limit,
     )
-    cropped = any(step.name == "random_resized_crop" for step in steps)
-    count = len(source.class_names)
-
-    def load(sample, epoch):
-        pixels, label = read(sample)
-        picture = {
-            "images": pixels if cropped else fit_picture(pixels, converter),
-            "classes": tf.one_hot(label, count),
-            "boxes": tf.zeros((0, 4)),  # steps that move objects find none
-            "labels": tf.zeros((0,), tf.int32),
-        }
-        return picture, {"epoch": epoch, "index": sample["index"]}
-
-    finished = augmented(
-        samples.map(load, num_parallel_calls=PARALLEL_DECODES),
-        steps,
-        lambda *numbers: fold((seed, AUGMENTING), *numbers),
-        batch_size=batch_size,
-        parallel=PARALLEL_DECODES,
-    )
-    targets = _mixed_targets if any(step.name in MIXING for step in steps) else _targets
-    batches = finished.batch(batch_size, drop_remainder=training).map(targets)
-    return batches.prefetch(PREFETCHED_BATCHES).with_options(stream_options())
 
 
 def check_one_label(source: Source, split: str) -> None:

@@ -6,7 +6,6 @@ from shuffling whole blocks of samples; entering it in the middle decodes no pic
 
 import tensorflow as tf
 
-from zoo.data.samples import PARALLEL_DECODES
 from zoo.data.source import Source
 
 SHUFFLE_BLOCK = 4096  # encoded samples held in memory at once; smaller splits shuffle as a whole
@@ -22,16 +21,6 @@ def steps_per_epoch(source: Source, split: str, batch_size: int, limit: int | No
             f"got {batch_size}. Lower batch_size or raise limit."
         )
     return size // batch_size
-
-
-def stream_options() -> tf.data.Options:
-    """Keep the order, and take no more threads than decoding needs."""
-    options = tf.data.Options()
-    options.deterministic = True
-    options.autotune.enabled = False  # two decodes and four batches are all there is to tune
-    options.threading.private_threadpool_size = PARALLEL_DECODES
-    options.threading.max_intra_op_parallelism = 1
-    return options
 
 
 def in_order(

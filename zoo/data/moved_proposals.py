@@ -3,7 +3,7 @@
 Shape letters: M boxes with padding, P proposals.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -51,14 +51,9 @@ def join_proposals(picture: dict, proposals: Proposals, index, size, converter) 
     return picture | joined
 
 
-def split_proposals(max_boxes: int) -> Callable[[dict], dict]:
-    """Return the function that takes the proposals from behind the M boxes again."""
-
-    def split(picture):
-        proposals = picture["boxes"][max_boxes:]
-        names = [name for name in ("boxes", "labels", "masks") if name in picture]
-        return (
-            picture | {name: picture[name][:max_boxes] for name in names} | {"proposals": proposals}
-        )
-
-    return split
+def split_proposals(batch: dict, max_boxes: int) -> dict:
+    """Take the proposals of a batch from behind its M boxes again."""
+    real = {
+        name: batch[name][:, :max_boxes] for name in ("boxes", "labels", "masks") if name in batch
+    }
+    return batch | real | {"proposals": batch["boxes"][:, max_boxes:]}

@@ -11,11 +11,9 @@ def fits(value: Any, annotation: Any) -> bool:
     """Check a value, and what a list holds; what a mapping holds is for its reader to check.
 
     Args:
-        annotation: a plain class, `None`, or a union, `Sequence` or `Mapping` of such. A string
+        annotation: a plain class, or a union, `Sequence` or `Mapping` of such. A string
             is no sequence of strings, and True no number.
     """
-    if annotation is None:
-        return value is None
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
         return any(fits(value, one) for one in inner)
@@ -37,7 +35,7 @@ def spoken(annotation: Any) -> str:
         return f"list of {spoken(inner[0])}"
     if origin is Mapping:
         return f"mapping of {spoken(inner[0])} to {spoken(inner[1])}"
-    if annotation in (None, NoneType):
+    if annotation is NoneType:
         return "null"
     return "path" if annotation is os.PathLike else annotation.__name__
 

@@ -10,12 +10,10 @@ import tensorflow as tf
 
 from zoo.data.augment import build_class_steps
 from zoo.data.augment.class_policies import MIXING
-from zoo.data.augment.stream import augmented
 from zoo.data.classification_pipeline import fit_picture
-from zoo.data.epochs import AUGMENTING, fold, in_order, stream_options
-from zoo.data.pipeline import PREFETCHED_BATCHES, check_options
-from zoo.data.samples import PARALLEL_DECODES, decode_picture
+from zoo.data.samples import decode_picture
 from zoo.data.source import Source
+from zoo.data.stream import batched_stream, check_options
 
 
 def build_picture_pipeline(
@@ -51,8 +49,21 @@ def build_picture_pipeline(
     check_options(steps, batch_size, start_step)
     _check_whole(steps)
     samples = source.entries(split, limit).enumerate().map(_sample)
-    samples = in_order(
+    cropped = any(step.name == "random_resized_crop" for step in steps)
+
+    def load(sample, epoch):
+        pixels = decode_picture(source, sample["image"])
+        return {
+            "images": pixels if cropped else fit_picture(pixels, converter),
+            "boxes": tf.zeros((0, 4)),  # steps that move objects find none
+            "labels": tf.zeros((0,), tf.int32),
+        }
+
+    return batched_stream(
         samples,
+        load,
+        steps,
+        lambda batch: batch["images"],
         source,
         split,
         training=training,
@@ -62,27 +73,6 @@ def build_picture_pipeline(
         start_step=start_step,
         limit=limit,
     )
-    cropped = any(step.name == "random_resized_crop" for step in steps)
-
-    def load(sample, epoch):
-        pixels = decode_picture(source, sample["image"])
-        picture = {
-            "images": pixels if cropped else fit_picture(pixels, converter),
-            "boxes": tf.zeros((0, 4)),  # steps that move objects find none
-            "labels": tf.zeros((0,), tf.int32),
-        }
-        return picture, {"epoch": epoch, "index": sample["index"]}
-
-    finished = augmented(
-        samples.map(load, num_parallel_calls=PARALLEL_DECODES),
-        steps,
-        lambda *numbers: fold((seed, AUGMENTING), *numbers),
-        batch_size=batch_size,
-        parallel=PARALLEL_DECODES,
-    )
-    images = finished.map(lambda sample: sample["images"])
-    batches = images.batch(batch_size, drop_remainder=training)
-    return batches.prefetch(PREFETCHED_BATCHES).with_options(stream_options())
 
 
 def _sample(index, record) -> dict:

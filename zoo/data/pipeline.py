@@ -7,16 +7,13 @@ step s equals, bit for bit, what an uninterrupted one gives from step s on.
 
 import tensorflow as tf
 
-from zoo.data.augment import Step, build_steps
-from zoo.data.augment.stream import augmented
-from zoo.data.epochs import AUGMENTING, fold, in_order, stream_options
+from zoo.data.augment import build_steps
 from zoo.data.moved_proposals import check_steps, join_proposals, split_proposals
 from zoo.data.network_masks import network_masks
 from zoo.data.proposals import Proposals
-from zoo.data.samples import PARALLEL_DECODES, cached_samples, streamed_samples
+from zoo.data.samples import cached_samples, streamed_samples
 from zoo.data.source import Source
-
-PREFETCHED_BATCHES = 4
+from zoo.data.stream import batched_stream, check_options
 
 
 def build_pipeline(
@@ -64,9 +61,21 @@ def build_pipeline(
         check_steps(steps)
     _check_box_counts(source, split, limit, max_boxes)
     prepare = cached_samples if cache else streamed_samples
-    samples, load = prepare(source, split, converter, max_boxes, limit)
-    samples = in_order(
+    samples, read = prepare(source, split, converter, max_boxes, limit)
+
+    def load(sample, epoch):
+        return _picture(read(sample), converter, masks, proposals, sample["index"])
+
+    def finish(batch):
+        if proposals is not None:
+            batch = split_proposals(batch, max_boxes)
+        return _inputs_and_targets(batch)
+
+    return batched_stream(
         samples,
+        load,
+        steps,
+        finish,
         source,
         split,
         training=training,
@@ -76,24 +85,6 @@ def build_pipeline(
         start_step=start_step,
         limit=limit,
     )
-    loaded = samples.map(
-        lambda sample, epoch: (
-            _picture(load(sample), converter, masks, proposals, sample["index"]),
-            {"epoch": epoch, "index": sample["index"]},
-        ),
-        num_parallel_calls=PARALLEL_DECODES,
-    )
-    finished = augmented(
-        loaded,
-        steps if training else (),
-        lambda *numbers: fold((seed, AUGMENTING), *numbers),
-        batch_size=batch_size,
-        parallel=PARALLEL_DECODES,
-    )
-    if proposals is not None:
-        finished = finished.map(split_proposals(max_boxes))
-    batches = finished.batch(batch_size, drop_remainder=training).map(_inputs_and_targets)
-    return batches.prefetch(PREFETCHED_BATCHES).with_options(stream_options())
 
 
 def _picture(loaded: dict, converter, masks: bool, proposals: Proposals | None, index) -> dict:
@@ -113,20 +104,6 @@ def _inputs_and_targets(batch):
     if "proposals" not in batch:
         return batch["images"], targets
     return {name: batch[name] for name in ("images", "proposals")}, targets
-
-
-def check_options(steps: tuple[Step, ...], batch_size: int, start_step: int) -> None:
-    """Raise ValueError unless batches of this size can be made of the steps, from this step on."""
-    for step in steps:
-        if step.pictures > batch_size:
-            raise ValueError(
-                f"batch_size must be at least {step.pictures}, the pictures of a batch that "
-                f"{step.name} mixes; got {batch_size}."
-            )
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
-    if start_step < 0:
-        raise ValueError(f"start_step must not be negative; got {start_step}.")
 
 
 def _check_box_counts(source: Source, split: str, limit: int | None, max_boxes: int) -> None:

@@ -15,17 +15,10 @@ from zoo.colormaps import VOID
 from zoo.data.augment import Step, build_steps
 from zoo.data.augment.policies import BLIND_TO_BOXES
 from zoo.data.augment.sample import uniform
-from zoo.data.augment.stream import augmented
-from zoo.data.epochs import (
-    AUGMENTING,
-    CROPPING,
-    fold,
-    in_order,
-    stream_options,
-)
-from zoo.data.pipeline import PREFETCHED_BATCHES, check_options
-from zoo.data.samples import PARALLEL_DECODES, decode_picture
+from zoo.data.epochs import CROPPING, fold
+from zoo.data.samples import decode_picture
 from zoo.data.source import Source
+from zoo.data.stream import batched_stream, check_options
 
 BOOK_CROP = (320, 480)  # section 13.9.2.3
 
@@ -68,8 +61,19 @@ def build_segmentation_pipeline(
     check_options(steps, batch_size, start_step)
     _check_windows(steps, crop, fill)
     samples = source.entries(split, limit).enumerate().map(_sample)
-    samples = in_order(
+
+    def load(sample, epoch):
+        picture, classes = _decoded(source, sample)
+        room = tf.shape(classes) - crop  # negative where the picture is smaller
+        place_seed = fold((seed, CROPPING), epoch, sample["index"])
+        corner = _anywhere(room, place_seed) if training else room // 2
+        return _window(picture, classes, corner, crop, fill)
+
+    return batched_stream(
         samples,
+        load,
+        steps,
+        _inputs_and_targets,
         source,
         split,
         training=training,
@@ -79,24 +83,6 @@ def build_segmentation_pipeline(
         start_step=start_step,
         limit=limit,
     )
-
-    def load(sample, epoch):
-        picture, classes = _decoded(source, sample)
-        room = tf.shape(classes) - crop  # negative where the picture is smaller
-        place_seed = fold((seed, CROPPING), epoch, sample["index"])
-        corner = _anywhere(room, place_seed) if training else room // 2
-        window = _window(picture, classes, corner, crop, fill)
-        return window, {"epoch": epoch, "index": sample["index"]}
-
-    finished = augmented(
-        samples.map(load, num_parallel_calls=PARALLEL_DECODES),
-        steps if training else (),
-        lambda *numbers: fold((seed, AUGMENTING), *numbers),
-        batch_size=batch_size,
-        parallel=PARALLEL_DECODES,
-    )
-    batches = finished.batch(batch_size, drop_remainder=training).map(_inputs_and_targets)
-    return batches.prefetch(PREFETCHED_BATCHES).with_options(stream_options())
 
 
 def _sample(index, record) -> dict:

@@ -10,6 +10,7 @@ import contextlib
 import io
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 from pycocotools import mask as mask_utils
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -40,6 +41,7 @@ def match_pictures(
     *,
     kind: str = "boxes",
     num_classes: int,
+    overlaps: Sequence[float] | None = None,
 ) -> COCOeval:
     """Match every picture's predictions to its objects.
 
@@ -47,6 +49,7 @@ def match_pictures(
         ground_truth, predictions: one Detections a picture, in the same order.
         kind: what is compared, "boxes" or "masks".
         num_classes: categories 0..num_classes-1, listed whether or not they occur.
+        overlaps: IoUs from which on a prediction matches; None: COCO's, .5 to .95.
     Returns: the COCOeval after `evaluate()`; `evalImgs` holds the matches.
     """
     truth_rows, answer_rows = [], []
@@ -60,6 +63,8 @@ def match_pictures(
             _index(answer_rows, count, num_classes),
             KINDS[kind],
         )
+        if overlaps is not None:
+            evaluator.params.iouThrs = np.array(overlaps)
         evaluator.evaluate()
     return evaluator
 
