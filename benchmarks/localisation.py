@@ -56,7 +56,8 @@ def main():
         for overlap, values in zip(OVERLAPS, table, strict=True):
             shown = " ".join(f"{value:10.3f}" for value in (*values, np.nanmean(values)))
             print(f"{overlap:5} {shown}", flush=True)
-        about = {"run": Path(path).resolve().parent.name, "data": f"{source.name}@{split}"}
+        kind = options.data.partition(":")[0]  # without the folder, which is this machine's
+        about = {"run": Path(path).resolve().parent.name, "data": f"{kind}@{split}"}
         about |= {"classes": names, "overlaps": OVERLAPS}
         with RESULTS.open("a") as results:
             results.write(json.dumps(about | {"ap": table.tolist()}) + "\n")
