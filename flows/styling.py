@@ -1,9 +1,9 @@
 """Worker verb `stylize`: a picture in the style of another, by optimisation or by a model.
 
-An optimisation has a run folder: journal.jsonl with the losses (see `flows.journal`), checkpoint/
-from which the same command goes on, samples/ with what the picture looked like meanwhile. The
-answer is a JSON file: out, size, backend, seconds, style_used and, of an optimisation, steps,
-folder, first and last, the losses of its first and its last step.
+An optimisation has a run folder: journal.jsonl with the losses (see `flows.journal`), losses.png
+with their curves, checkpoint/ from which the same command goes on, samples/ with what the picture
+looked like meanwhile. The answer is a JSON file: out, size, backend, seconds, style_used and, of an
+optimisation, steps, folder, first and last, the losses of its first and its last step.
 """
 
 import argparse
@@ -120,9 +120,23 @@ def _optimised(task: "StyleTransfer", args: argparse.Namespace, backend: str) ->
                 painted = _optimise(task, args, backend, journal)
     except Timeout:
         raise UserError(f"{args.folder}: another worker is painting this picture") from None
-    losses = [e["metrics"] for e in _events(args.folder, "step")]
-    told = {"steps": args.steps, "folder": str(args.folder), "first": losses[0]}
-    return painted, told | {"last": losses[-1], "style_used": True}
+    journal = read_journal(args.folder / "journal.jsonl")
+    # By step: what was done again after an interruption counts once.
+    losses = {event["step"]: event["metrics"] for event in journal if event["kind"] == "step"}
+    _draw_losses(args.folder / "losses.png", losses)
+    told = {"steps": args.steps, "folder": str(args.folder), "first": losses[min(losses)]}
+    return painted, told | {"last": losses[max(losses)], "style_used": True}
+
+
+def _draw_losses(path: Path, losses: dict[int, dict[str, float]]) -> None:
+    from zoo.draw_curves import draw_curves
+
+    names = next(iter(losses.values()))
+    curves = {
+        name.removeprefix("train/").replace("_", " "): [step[name] for step in losses.values()]
+        for name in names
+    }
+    save_picture(path, draw_curves(list(losses), curves))
 
 
 def _optimise(
@@ -159,10 +173,6 @@ def _forget(folder: Path) -> None:
     for name in ("checkpoint", "samples"):
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "journal.jsonl").unlink(missing_ok=True)
-
-
-def _events(folder: Path, kind: str) -> list[dict]:
-    return [event for event in read_journal(folder / "journal.jsonl") if event["kind"] == kind]
 
 
 def _plain(value: Any) -> Any:

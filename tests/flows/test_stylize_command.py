@@ -72,6 +72,8 @@ def test_a_picture_is_optimised_in_a_folder_of_its_own(run, here, models):
     painted = np.asarray(Image.open("to/painted.png"))
     sample = np.asarray(Image.open(f"{told['folder']}/samples/scale0-00006.png"))
     np.testing.assert_array_equal(painted, sample)
+    with Image.open(f"{told['folder']}/losses.png") as curves:
+        assert curves.size == (640, 400)
     kinds = [event["kind"] for event in read_journal(f"{told['folder']}/journal.jsonl")]
     assert kinds == ["started", "step", "step", "step", "sample", "checkpoint", "finished"]
     again = json.loads((lambda text: text[text.index("{\n") :])(run(*arguments)[1]))
