@@ -120,9 +120,9 @@ def _optimised(task: "StyleTransfer", args: argparse.Namespace, backend: str) ->
                 painted = _optimise(task, args, backend, journal)
     except Timeout:
         raise UserError(f"{args.folder}: another worker is painting this picture") from None
-    journal = read_journal(args.folder / "journal.jsonl")
+    events = read_journal(args.folder / "journal.jsonl")
     # By step: what was done again after an interruption counts once.
-    losses = {event["step"]: event["metrics"] for event in journal if event["kind"] == "step"}
+    losses = {event["step"]: event["metrics"] for event in events if event["kind"] == "step"}
     _draw_losses(args.folder / "losses.png", losses)
     told = {"steps": args.steps, "folder": str(args.folder), "first": losses[min(losses)]}
     return painted, told | {"last": losses[max(losses)], "style_used": True}
