@@ -8,7 +8,9 @@ there. All contenders have the same weights and pictures, and are processes of t
 same allocator settings; they take turns, a few steps each. A step is whole: features, the three
 losses, the picture's gradient, Adam; float32. The loss of the first step is compared with the
 book's, and a difference ends the benchmark. Figures are medians over the rounds; ratios, of speeds,
-are taken round by round.
+are taken round by round. Beside zoo's steps stands one pass of the feed-forward network over a
+picture of the same size, `FastStyle.stylize` as a user calls it, and how many such pictures are
+painted while 500 steps paint one.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from flows.runtime import installed_backends, worker_environment
 RESULTS = Path(__file__).parent / "results" / "style_step.jsonl"
 PEER = "the book's code, plain PyTorch"
 TUNED = "the same, VGG frozen, channels last"
+PASS, STEPS_A_PICTURE = "pass\n", 500
 
 
 def contenders():
@@ -36,14 +39,20 @@ def contenders():
 
 
 def serve(kind, size):
-    """Be a contender: print the first loss; then, for each line "N" on stdin, the seconds of N."""
+    """Be a contender: print the first loss; then, for each line on stdin, the seconds it took.
+
+    A line is "N", so many steps, or "pass", one of the feed-forward network.
+    """
     content, style = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)
     step = (_book if kind in ("book", "tuned") else _zoo)(kind, content, style)
     print(step(1), flush=True)
     step(1)
+    paint = None
     for line in sys.stdin:
+        if line == PASS and paint is None:
+            paint = _painter(content)
         start = time.perf_counter()
-        step(int(line))
+        paint() if line == PASS else step(int(line))
         print(time.perf_counter() - start, flush=True)
 
 
@@ -78,6 +87,15 @@ def _zoo(backend, content, style):
     return steps
 
 
+def _painter(content):
+    """The feed-forward network, compiled; its weights do not change its speed."""
+    import zoo
+
+    task = zoo.create("fast_style")
+    task.stylize(content)
+    return lambda: task.stylize(content)
+
+
 def _start(kind, size):
     backend = kind if kind in installed_backends() else "torch"
     command = [sys.executable, __file__, "--serve", kind, "--size", *map(str, size)]
@@ -88,7 +106,7 @@ def _start(kind, size):
 
 
 def measure(rounds, steps, size):
-    """Return name -> steps a second in each round, the contenders taking turns."""
+    """Return name -> steps a second, round by round, in turns, and name -> seconds a pass."""
     processes, losses = {}, {}
     for name, kind in contenders().items():
         processes[name] = _start(kind, size)
@@ -98,13 +116,22 @@ def measure(rounds, steps, size):
     rates = {name: [] for name in processes}
     for _ in range(rounds):
         for name, process in processes.items():
-            process.stdin.write(f"{steps}\n")
-            process.stdin.flush()
-            rates[name].append(steps / float(process.stdout.readline()))
+            rates[name].append(steps / _ask(process, f"{steps}\n"))
+    passes = {
+        name: statistics.median(_ask(processes[name], PASS) for _ in range(rounds))
+        for name in processes
+        if name not in (PEER, TUNED)
+    }
     for process in processes.values():
         process.stdin.close()
         process.wait()
-    return rates
+    return rates, passes
+
+
+def _ask(process, line):
+    process.stdin.write(line)
+    process.stdin.flush()
+    return float(process.stdout.readline())
 
 
 def main():
@@ -118,16 +145,24 @@ def main():
     if args.serve:
         serve(args.serve, args.size)
         return
-    rates = measure(args.rounds, args.steps, args.size)
-    print(f"{'':38} {'seconds a step':>14} {'min-max':>13} {'ratio':>6}")
+    rates, passes = measure(args.rounds, args.steps, args.size)
+    head = (
+        f"{'':38} {'seconds a step':>14} {'min-max':>13} {'ratio':>6} {'s a pass':>8} {'times':>6}"
+    )
+    print(head)
     with RESULTS.open("a") as file:
         for name, rounds in rates.items():
             pairs = zip(rounds, rates[PEER], strict=True)
             ratio = statistics.median(mine / peer for mine, peer in pairs)
             seconds = sorted(1 / rate for rate in rounds)
-            spread = f"{seconds[0]:.2f}-{seconds[-1]:.2f}"
-            print(f"{name:38} {statistics.median(seconds):14.2f} {spread:>13} {ratio:6.2f}")
+            step, spread = statistics.median(seconds), f"{seconds[0]:.2f}-{seconds[-1]:.2f}"
+            line = f"{name:38} {step:14.2f} {spread:>13} {ratio:6.2f}"
             row = {"contender": name, "seconds_a_step": seconds, "ratio": ratio}
+            if name in passes:
+                times = STEPS_A_PICTURE * step / passes[name]
+                line += f" {passes[name]:8.3f} {times:6.0f}"
+                row |= {"seconds_a_pass": passes[name], "passes_a_picture": times}
+            print(line)
             row |= {"cores": os.cpu_count(), "size": list(args.size)}
             file.write(json.dumps(row | {"time": time.strftime("%F")}) + "\n")
 

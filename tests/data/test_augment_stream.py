@@ -60,6 +60,25 @@ def test_stream_entered_at_a_step_equals_the_uninterrupted_one(bananas, augment)
         assert_same_batches(stream(bananas, start_step=3, cache=True, **options), whole[3:])
 
 
+@pytest.mark.parametrize("augment", [(), "ssd", EVERY_STEP], ids=["none", "ssd", "every step"])
+def test_shares_of_a_batch_put_together_are_the_batch(bananas, augment):
+    options = {"epochs": 2, "start_step": 3, "augment": augment, "converter": SMALL}
+    whole = stream(bananas, **options)
+    shares = [stream(bananas, share=(part, 2), **options) for part in range(2)]
+    joined = [
+        (np.concatenate([images, others]), {name: np.concatenate([y[name], z[name]]) for name in y})
+        for (images, y), (others, z) in zip(*shares, strict=True)
+    ]
+    assert len(joined) == 7
+    assert_same_batches(joined, whole)
+
+
+def test_evaluation_is_not_shared(bananas):
+    assert_same_batches(
+        stream(bananas, "val", training=False, share=(1, 2)), stream(bananas, "val", training=False)
+    )
+
+
 def test_mixing_changes_with_the_seed_and_the_epoch(bananas):
     options = {"epochs": 2, "augment": ["mosaic"], "converter": SMALL}
     first = [images.tobytes() for images, _ in stream(bananas, **options)]

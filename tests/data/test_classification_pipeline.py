@@ -80,6 +80,15 @@ def test_a_stream_entered_at_a_step_equals_the_uninterrupted_one(source, augment
         assert_same_batches(stream(source, **options), whole[1:])
 
 
+@pytest.mark.parametrize("augment", ["book", "strong"])
+def test_a_share_of_a_batch_is_what_the_batch_holds_there(source, augment):
+    whole = stream(source, epochs=2, augment=augment)
+    parts = stream(source, epochs=2, augment=augment, share=(1, 2))
+    for (images, targets), (ours, our_targets) in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(ours, images[2:])
+        np.testing.assert_array_equal(our_targets["labels"], targets["labels"][2:])
+
+
 def test_epochs_and_seeds_differ(source):
     first = stream(source, epochs=2, augment="book")
     other = stream(source, epochs=2, augment="book", seed=6)

@@ -170,6 +170,8 @@ def test_picture_with_too_many_boxes_is_named():
         ({"batch_size": 0}, "batch_size must be at least 1; got 0"),
         ({"batch_size": 23}, "batch_size must be at most the 22 records of bananas@train; got 23"),
         ({"start_step": -1}, "start_step must not be negative; got -1"),
+        ({"share": (2, 2)}, r"share must be \(part, parts\) with 0 <= part < parts; got \(2, 2\)"),
+        ({"share": (0, 3)}, "batch_size must be a multiple of 3, the processes .*; got 4"),
     ],
 )
 def test_wrong_options_are_refused(bananas, options, message):

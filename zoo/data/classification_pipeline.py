@@ -25,6 +25,7 @@ def build_classification_pipeline(
     training: bool,
     seed: int = 0,
     start_step: int = 0,
+    share: tuple[int, int] = (0, 1),
     epochs: int = 1,
     limit: int | None = None,
     augment=(),
@@ -40,6 +41,8 @@ def build_classification_pipeline(
         converter: the model's `CropConverter` or `ImageConverter`.
         seed: of the order and the augmentation.
         start_step: training: the global step (of `epochs` times `steps_per_epoch`) to begin at.
+        share: (part, parts): give of each training batch the part with this number, of equal ones;
+            a process of several trains on its own.
         limit: take the first N records of the split only.
         augment: what changes the pictures in training, as `build_class_steps` takes it: "light",
             or ["random_resized_crop", "flip", {"name": "mixup", "alpha": 0.4}].
@@ -49,7 +52,7 @@ def build_classification_pipeline(
     Raises: ValueError if a picture has not one label, or an option is out of range.
     """
     steps = build_class_steps(augment, converter.image_size) if training else ()
-    check_options(steps, batch_size, start_step)
+    check_options(steps, batch_size, start_step, share)
     check_one_label(source, split)
     samples, read = (_cached if cache else _streamed)(source, split, limit)
     cropped = any(step.name == "random_resized_crop" for step in steps)
@@ -78,6 +81,7 @@ def build_classification_pipeline(
         epochs=epochs,
         start_step=start_step,
         limit=limit,
+        share=share,
     )
 
 

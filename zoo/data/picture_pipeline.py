@@ -25,6 +25,7 @@ def build_picture_pipeline(
     training: bool,
     seed: int = 0,
     start_step: int = 0,
+    share: tuple[int, int] = (0, 1),
     epochs: int = 1,
     limit: int | None = None,
     augment=(),
@@ -39,6 +40,8 @@ def build_picture_pipeline(
         converter: the model's `CropConverter` or `ImageConverter`.
         seed: of the order and the augmentation.
         start_step: training: the global step (of `epochs` times `steps_per_epoch`) to begin at.
+        share: (part, parts): give of each training batch the part with this number, of equal ones;
+            a process of several trains on its own.
         limit: take the first N records of the split only.
         augment: what changes the pictures in training, as `build_class_steps` takes it, such as
             [{"name": "random_resized_crop", "ratio": [1, 1]}, "flip"]; not what mixes pictures.
@@ -46,7 +49,7 @@ def build_picture_pipeline(
     Raises: ValueError if an option is out of range, or a step mixes pictures.
     """
     steps = build_class_steps(augment, converter.image_size) if training else ()
-    check_options(steps, batch_size, start_step)
+    check_options(steps, batch_size, start_step, share)
     _check_whole(steps)
     samples = source.entries(split, limit).enumerate().map(_sample)
     cropped = any(step.name == "random_resized_crop" for step in steps)
@@ -72,6 +75,7 @@ def build_picture_pipeline(
         epochs=epochs,
         start_step=start_step,
         limit=limit,
+        share=share,
     )
 
 

@@ -26,6 +26,7 @@ def build_pipeline(
     training: bool,
     seed: int = 0,
     start_step: int = 0,
+    share: tuple[int, int] = (0, 1),
     epochs: int = 1,
     limit: int | None = None,
     augment=(),
@@ -43,6 +44,8 @@ def build_pipeline(
         max_boxes: M; rows beyond a picture's boxes hold zeros and the label -1.
         seed: of the order and the augmentation.
         start_step: training: the global step (of `epochs` times `steps_per_epoch`) to begin at.
+        share: (part, parts): give of each training batch the part with this number, of equal ones;
+            a process of several trains on its own.
         limit: take the first N records of the split only.
         augment: what changes the pictures in training, as `build_steps` takes it: "ssd", or
             ["flip", {"name": "random_resized_crop", "scale": [0.5, 1.0]}].
@@ -56,7 +59,7 @@ def build_pipeline(
     Raises: ValueError if a picture has more boxes than `max_boxes`, or an option is out of range.
     """
     steps = build_steps(augment)
-    check_options(steps, batch_size, start_step)
+    check_options(steps, batch_size, start_step, share)
     if proposals is not None:
         check_steps(steps)
     _check_box_counts(source, split, limit, max_boxes)
@@ -84,6 +87,7 @@ def build_pipeline(
         epochs=epochs,
         start_step=start_step,
         limit=limit,
+        share=share,
     )
 
 

@@ -32,6 +32,7 @@ def build_segmentation_pipeline(
     crop: tuple[int, int] = BOOK_CROP,
     seed: int = 0,
     start_step: int = 0,
+    share: tuple[int, int] = (0, 1),
     epochs: int = 1,
     limit: int | None = None,
     augment=(),
@@ -47,6 +48,8 @@ def build_segmentation_pipeline(
         crop: (H, W) of the window, pixels.
         seed: of the order, the windows and the augmentation.
         start_step: training: the global step (of `epochs` times `steps_per_epoch`) to begin at.
+        share: (part, parts): give of each training batch the part with this number, of equal ones;
+            a process of several trains on its own.
         limit: take the first N records of the split only.
         augment: what changes the windows in training, as `build_steps` takes it: "light", or
             ["flip", {"name": "photometric", "hue": 6.0}]; steps that choose by boxes or mix
@@ -58,7 +61,7 @@ def build_segmentation_pipeline(
     """
     source.check_segmented()
     steps = build_steps(augment)
-    check_options(steps, batch_size, start_step)
+    check_options(steps, batch_size, start_step, share)
     _check_windows(steps, crop, fill)
     samples = source.entries(split, limit).enumerate().map(_sample)
 
@@ -82,6 +85,7 @@ def build_segmentation_pipeline(
         epochs=epochs,
         start_step=start_step,
         limit=limit,
+        share=share,
     )
 
 

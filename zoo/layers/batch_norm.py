@@ -15,12 +15,20 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     Args: as `keras.layers.BatchNormalization`; the defaults of `momentum` and `epsilon` are those
         of the book's PyTorch code (momentum .1 there is .9 here).
+
+    Attributes:
+        group_mean: a function that takes the mean of a tensor over processes that train together,
+            or None. With it, batches are normalised by the statistics of all their parts.
     """
+
+    group_mean = None
 
     def __init__(self, axis=-1, momentum=0.9, epsilon=1e-5, **kwargs):
         super().__init__(axis=axis, momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(self, inputs, training=None, mask=None):
+        if self.group_mean is not None and training and self.trainable:
+            return self._normalize_parts(inputs)
         if not self._has_fused_kernel(inputs, mask):
             return super().call(inputs, training=training, mask=mask)
         if training and self.trainable:
@@ -55,6 +63,22 @@ class BatchNorm(keras.layers.BatchNormalization):
             self.moving_mean.value.lerp_(mean, 1.0 - self.momentum)
             self.moving_variance.value.lerp_(variance, 1.0 - self.momentum)
         return outputs
+
+    def _normalize_parts(self, inputs):
+        """Normalise by the mean and the variance of a batch of which every process has a part."""
+        values = ops.cast(inputs, "float32")
+        axis, rank = self.axis % len(inputs.shape), len(inputs.shape)
+        axes = [other for other in range(rank) if other != axis]
+        mean = self.group_mean(ops.mean(values, axes))
+        centred = values - ops.reshape(mean, [-1 if one == axis else 1 for one in range(rank)])
+        variance = self.group_mean(ops.mean(ops.square(centred), axes))
+        for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            now = ops.stop_gradient(now)
+            moving.assign(moving * self.momentum + now * (1.0 - self.momentum))
+        outputs = ops.batch_normalization(
+            values, mean, variance, self.axis, self.beta, self.gamma, self.epsilon
+        )
+        return ops.cast(outputs, inputs.dtype)
 
     def _normalize_with_moving_statistics(self, inputs):
         import torch

@@ -8,6 +8,9 @@ import keras
 from PIL import Image
 
 from zoo.pictures import read_picture
+from zoo.training.distribution import Distribution
+
+_ALONE = Distribution()
 
 
 class ReportProgress(keras.callbacks.Callback):
@@ -19,15 +22,26 @@ class ReportProgress(keras.callbacks.Callback):
         steps_per_epoch: steps of a whole epoch.
         start_step: steps done before this call of `fit`.
         log_steps: steps between reports within an epoch.
+        distribution: of the task.
     """
 
-    def __init__(self, report, *, batch_size, steps_per_epoch, start_step, log_steps):
+    def __init__(
+        self,
+        report,
+        *,
+        batch_size,
+        steps_per_epoch,
+        start_step,
+        log_steps,
+        distribution=_ALONE,
+    ):
         super().__init__()
         self.report = report
         self.batch_size = batch_size
         self.steps_per_epoch = steps_per_epoch
         self.step = start_step
         self.log_steps = log_steps
+        self.distribution = distribution
         self.step_seconds = 0.0
         self.wait_seconds = 0.0
 
@@ -53,14 +67,17 @@ class ReportProgress(keras.callbacks.Callback):
             self._report_step(step_loss)
 
     def on_epoch_end(self, epoch, logs=None):
+        logs = self.distribution.metrics(self.model, logs)
         metrics = {f"train/{name}": float(value) for name, value in logs.items()}
         self.report("epoch", step=self.step, epoch=epoch + 1, metrics=metrics)
 
     def _report_step(self, loss):
         seconds = self._last_end - self._window_start
         metrics = {
-            "train/step_loss": float(loss),
-            "train/learning_rate": float(self.model.optimizer.learning_rate),
+            "train/step_loss": self.distribution.mean(float(loss)),
+            "train/learning_rate": float(
+                keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+            ),
             "train/pictures_per_second": self._window_steps * self.batch_size / seconds,
         }
         epoch = (self.step - 1) // self.steps_per_epoch + 1
@@ -83,6 +100,7 @@ class EvaluateAnswers(keras.callbacks.Callback):
         steps_per_epoch: steps of a whole epoch.
         samples: folder for drawn pictures; reported paths are relative to its parent.
         sample_count: pictures to draw, at most.
+        distribution: of the task; its leader asks.
     """
 
     def __init__(
@@ -98,6 +116,7 @@ class EvaluateAnswers(keras.callbacks.Callback):
         steps_per_epoch,
         samples,
         sample_count=4,
+        distribution=_ALONE,
     ):
         super().__init__()
         self.report = report
@@ -110,28 +129,33 @@ class EvaluateAnswers(keras.callbacks.Callback):
         self.steps_per_epoch = steps_per_epoch
         self.samples = Path(samples)
         self.sample_count = sample_count
+        self.distribution = distribution
 
     def on_epoch_end(self, epoch, logs=None):
         done = epoch + 1
         if done % self.every_epochs and done != self.epochs:
             return
+        self.distribution.settle(self.model)
+        self.distribution.on_leader(self.model, lambda model: self._evaluate(model, done))
+
+    def _evaluate(self, model, done):
         step = done * self.steps_per_epoch
-        scores = self._scores(step)
+        scores = self._scores(model, step)
         metrics = scalar_metrics(scores.metrics())
         if self.batches is not None:
             # What batches measure under the same name, such as mIoU, is of windows of the pictures.
-            metrics = self.model.evaluate(self.batches, verbose=0, return_dict=True) | metrics
+            metrics = model.evaluate(self.batches, verbose=0, return_dict=True) | metrics
         metrics = {f"val/{name}": value for name, value in metrics.items()}
         if (picture := scores.picture()) is not None:
             self._keep(picture, "confusion", step)
         self.report("evaluation", step=step, epoch=done, metrics=metrics)
 
-    def _scores(self, step):
+    def _scores(self, model, step):
         """Ask about a few pictures at a time and draw the first ones; return the score sheet."""
         scores, seen = self.answers.scores(self.class_names), 0
         records = self.truths()
         while chunk := list(islice(records, _PICTURES_HELD)):
-            found = self.answers.ask(self.model, [picture for _, picture, _ in chunk])
+            found = self.answers.ask(model, [picture for _, picture, _ in chunk])
             for record, answer in zip(chunk, found, strict=True):
                 if seen < self.sample_count:
                     self._draw(record, answer, step)

@@ -28,7 +28,7 @@ def save_checkpoint(path, task, step) -> None:
     arrays = {"header": np.frombuffer(json.dumps(header).encode(), "uint8")}
     for group, variables in _variables(task).items():
         for index, variable in enumerate(variables):
-            arrays[f"{group}/{index}"] = keras.ops.convert_to_numpy(variable.value)
+            arrays[f"{group}/{index}"] = variable.numpy()
     partial = path.with_suffix(".partial")
     with open(partial, "wb") as file:
         np.savez(file, **arrays)
@@ -65,15 +65,17 @@ class Checkpointer(keras.callbacks.Callback):
         steps_per_epoch: steps of a whole epoch.
         start_step: steps done before this call of `fit`.
         report: called as report("checkpoint", step=...) after each save.
+        distribution: of the task; its leader writes.
     """
 
-    def __init__(self, path, *, every_steps, steps_per_epoch, start_step, report):
+    def __init__(self, path, *, every_steps, steps_per_epoch, start_step, report, distribution):
         super().__init__()
         self.path = Path(path)
         self.every_steps = every_steps
         self.steps_per_epoch = steps_per_epoch
         self.step = start_step
         self.report = report
+        self.distribution = distribution
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
@@ -87,7 +89,10 @@ class Checkpointer(keras.callbacks.Callback):
         self._save()
 
     def _save(self):
-        save_checkpoint(self.path, self.model, self.step)
+        self.distribution.settle(self.model)
+        with self.distribution.totals(self.model):
+            if self.distribution.leads:
+                save_checkpoint(self.path, self.model, self.step)
         self.report("checkpoint", step=self.step)
 
 
@@ -97,13 +102,15 @@ class RestoreMetrics(keras.callbacks.Callback):
     `fit` resets them when it starts an epoch; this puts the checkpoint's values back, once.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, distribution):
         super().__init__()
         self.path = path
+        self.distribution = distribution
 
     def on_epoch_begin(self, epoch, logs=None):
         _, arrays = _read(self.path)
         _assign(self.path, "metrics", self.model.metrics_variables, arrays)
+        self.distribution.take_totals(self.model)
 
 
 def _read(path):

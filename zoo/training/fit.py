@@ -3,9 +3,23 @@
 from pathlib import Path
 
 from zoo.training.checkpoint import Checkpointer, RestoreMetrics, restore_checkpoint
+from zoo.training.distribution import Distribution
+
+_ALONE = Distribution()
 
 
-def fit(task, stream, *, steps_per_epoch, epochs, checkpoint, checkpoint_steps, callbacks, report):
+def fit(
+    task,
+    stream,
+    *,
+    steps_per_epoch,
+    epochs,
+    checkpoint,
+    checkpoint_steps,
+    callbacks,
+    report,
+    distribution=_ALONE,
+):
     """Train a compiled task from its checkpoint, or from the start, to the end of the last epoch.
 
     A run that was killed ends with the weights of one that was not: `stream` gives the batches from
@@ -19,6 +33,8 @@ def fit(task, stream, *, steps_per_epoch, epochs, checkpoint, checkpoint_steps, 
         checkpoint_steps: steps between checkpoints within an epoch.
         callbacks: a function from the first step to the run's callbacks, called before each `fit`.
         report: called as report(kind, **fields), with kinds "resumed" and "checkpoint".
+        distribution: that the task is attached to; call this within its scope. All processes read
+            the checkpoint, the leader writes it, and it does not tell how many they were.
     Returns: the steps done before this call.
     """
     task.optimizer.build(task.trainable_variables)
@@ -33,8 +49,9 @@ def fit(task, stream, *, steps_per_epoch, epochs, checkpoint, checkpoint_steps, 
             steps_per_epoch=steps_per_epoch,
             start_step=start,
             report=report,
+            distribution=distribution,
         )
-        begun = [RestoreMetrics(checkpoint)] if start % steps_per_epoch else []
+        begun = [RestoreMetrics(checkpoint, distribution)] if start % steps_per_epoch else []
         task.fit(
             stream(start),
             initial_epoch=start // steps_per_epoch,

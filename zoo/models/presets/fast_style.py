@@ -26,7 +26,9 @@ def fast_style(
     style_layers=STYLE_LAYERS,
     filters=32,
     residual_blocks=5,
-    loss=None,
+    content_weight=1.0,
+    style_weight=1e5,
+    variation_weight=1.0,
     dtype=None,
 ) -> FastStyle:
     """Build a network that learns one style.
@@ -41,7 +43,8 @@ def fast_style(
         backbone, backbone_weights: of the loss network, as in `style_transfer`.
         content_layers, style_layers: of the loss network, as `zoo.backbones.StyleVGG` takes them.
         filters, residual_blocks: of `StyleNetwork`.
-        loss: None: `StyleLoss` with content 1, style 1e5 and total variation 1.
+        content_weight, style_weight, variation_weight: of `StyleLoss`. The less it is trained, the
+            less style it can bear before it loses the content.
         dtype: the dtype policy; None: Keras' global one.
     """
     lesson = None
@@ -53,7 +56,7 @@ def fast_style(
             backbone_weights=backbone_weights,
             content_layers=content_layers,
             style_layers=style_layers,
-            loss=loss if loss is not None else StyleLoss(1.0, 1e5, 1.0),
+            loss=StyleLoss(content_weight, style_weight, variation_weight),
         )
     return FastStyle(
         network=StyleNetwork(filters, residual_blocks, dtype=dtype, name="network"),
