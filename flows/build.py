@@ -102,8 +102,26 @@ def check_masks(config: Config, source, task) -> None:
         )
 
 
-def build_stream(config: Config, source, task, progress=_untold):
-    """Return a function from a global step to the dataset of training batches from there on."""
+def check_spread(config: Config, task, devices: int) -> None:
+    """Refuse a task or a batch that cannot be spread over so many devices."""
+    if config.distribution.kind != "none" and isinstance(task, RCNN):
+        raise UserError(
+            f"preset {config.model.preset} fits its machines in one process; leave distribution out"
+        )
+    shared = config.distribution.kind != "model_parallel"
+    if shared and config.data.batch_size % devices:
+        raise UserError(
+            f"data.batch_size must be a multiple of the {devices} devices that share a batch; got "
+            f"{config.data.batch_size}"
+        )
+
+
+def build_stream(config: Config, source, task, share=(0, 1), progress=_untold):
+    """Return a function from a global step to the dataset of training batches from there on.
+
+    Args:
+        share: the part of each batch that this process feeds, and the number of parts.
+    """
     pipeline = _pipeline(config, source, "train", task, progress)
 
     def stream(start_step):
@@ -112,6 +130,7 @@ def build_stream(config: Config, source, task, progress=_untold):
             epochs=config.train.epochs,
             seed=config.train.seed,
             start_step=start_step,
+            share=share,
             augment=config.data.model_dump()["augment"],
         )
 

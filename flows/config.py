@@ -75,9 +75,18 @@ class _Section(BaseModel):
 
 
 class Distribution(_Section):
-    """How one training is spread over devices."""
+    """How one training is spread over devices and processes; `batch_size` is that of all together.
 
-    kind: Literal["none"] = "none"
+    `devices`: of this process; None: all accelerators, or the one CPU; on a CPU so many logical
+    ones. `synchronized`: let batch norms see the statistics of the whole batch, as on JAX they
+    always do.
+    """
+
+    kind: Literal["none", "mirrored", "tpu", "data_parallel", "model_parallel", "multi_worker"] = (
+        "none"
+    )
+    devices: Annotated[int, Field(ge=1)] | None = None
+    synchronized: bool = False
 
 
 class ReuseRows(_Section):

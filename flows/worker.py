@@ -46,9 +46,12 @@ def train(args) -> int:
     config = load_config(run_dir / "config.yaml")
     prepare_process(config.backend)
     try:
+        rank = _rank()
+        # The first process of a group tells what all of them do; the others keep a journal apart.
+        apart = f"-{rank}" if rank else ""
         with (
-            FileLock(run_dir / "worker.lock", timeout=0),
-            Journal(run_dir / "journal.jsonl") as journal,
+            FileLock(run_dir / f"worker{apart}.lock", timeout=0),
+            Journal(run_dir / f"journal{apart}.jsonl") as journal,
         ):
             try:
                 _train(config, run_dir, journal)
@@ -60,7 +63,25 @@ def train(args) -> int:
     return 0
 
 
+def _rank() -> int:
+    from zoo.training.distribution import find_place
+
+    try:
+        return find_place().rank
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
 def _train(config: Config, run_dir: Path, journal: Journal) -> None:
+    from zoo.training.distribution import build_distribution
+
+    chosen = config.distribution
+    distribution = build_distribution(chosen.kind, devices=chosen.devices)
+    with distribution.scope():
+        _train_within(distribution, config, run_dir, journal)
+
+
+def _train_within(distribution, config: Config, run_dir: Path, journal: Journal) -> None:
     import keras
 
     from flows import build
@@ -73,9 +94,12 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
     source = build.build_source(config, preparing)
     task = build.build_task(config, source)
     build.check_masks(config, source, task)
+    build.check_spread(config, task, distribution.devices)
     reused = build.take_rows(config, task)
     task.compile(optimizer=build.build_run_optimizer(config, source, task))
-    journal.append("started", **_facts(config, source, task), reused_rows=reused)
+    distribution.attach(task, synchronized=config.distribution.synchronized)
+    facts = _facts(config, source, task) | {"devices": distribution.devices}
+    journal.append("started", **facts, reused_rows=reused)
     steps = build.epoch_steps(config, source)
     answers = answers_of(task)
     reporters = []
@@ -88,6 +112,7 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
                 steps_per_epoch=steps,
                 start_step=start_step,
                 log_steps=config.train.log_steps,
+                distribution=distribution,
             )
         )
         evaluation = training.EvaluateAnswers(
@@ -100,11 +125,12 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
             epochs=config.train.epochs,
             steps_per_epoch=steps,
             samples=run_dir / "samples",
+            distribution=distribution,
         )
         fits = build.build_fits(config, source, task, preparing)
         return [reporters[-1], *build.build_unfreezing(config), *fits, evaluation]
 
-    stream = build.build_stream(config, source, task, preparing)
+    stream = build.build_stream(config, source, task, distribution.share, preparing)
     data_rate = _pictures_per_second(stream(0), config.data.batch_size)
     training.fit(
         task,
@@ -115,10 +141,9 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
         checkpoint_steps=config.train.checkpoint_steps,
         callbacks=callbacks,
         report=journal.append,
+        distribution=distribution,
     )
-    model = run_dir / "model.keras"
-    task.publish(model)
-    journal.append("published", path=model.name, sha256=_sha256(model))
+    distribution.on_leader(task, lambda model: _publish(model, run_dir / "model.keras", journal))
     journal.append(
         "finished",
         step=steps * config.train.epochs,
@@ -130,6 +155,11 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
             "data_pictures_per_second": data_rate,
         },
     )
+
+
+def _publish(task, path: Path, journal: Journal) -> None:
+    task.publish(path)
+    journal.append("published", path=path.name, sha256=_sha256(path))
 
 
 def _pictures_per_second(dataset, batch_size, batches=8):

@@ -20,6 +20,8 @@ import zoo
 from flows.runtime import installed_backends, worker_environment
 
 ROOT = Path(__file__).resolve().parent.parent
+# Of tests that XLA compiles for long and that others stand for: slow tests on JAX alone.
+SLOW_ON_JAX = pytest.mark.slow if keras.backend.backend() == "jax" else pytest.mark.usefixtures()
 
 
 def run_python(arguments, *, backend=None, timeout=300, **variables):

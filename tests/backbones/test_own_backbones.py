@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from cases import check_layer, compiled
+from cases import SLOW_ON_JAX, check_layer, compiled
 
 from zoo.backbones import FPN, MobileNetV2, ResNet, create_backbone, list_backbones
 
@@ -37,7 +37,17 @@ def test_a_pyramid_keeps_the_contract_of_a_layer():
     check_layer(layer, PICTURES, shapes=shapes, trainable=38, non_trainable=20)
 
 
-@pytest.mark.parametrize("name", [n for n in list_backbones() if n != "tiny_cnn"])
+LONG = ("resnet34", "resnet101", "vgg19")  # built of the same blocks as the others
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=[SLOW_ON_JAX] if n in LONG else [])
+        for n in list_backbones()
+        if n != "tiny_cnn"
+    ],
+)
 def test_shapes_are_known_beforehand_at_odd_sizes(name):
     backbone = built(create_backbone(name), PICTURES.shape)
     levels = compiled(lambda images: backbone(images, training=False))(PICTURES)

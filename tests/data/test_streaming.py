@@ -47,7 +47,16 @@ def class_folders(folder: Path, pictures: int) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kind", [*WRITTEN, "folder"])
+QUICK = ("coco", "folder")  # one large file, and many small ones
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=[] if kind in QUICK else [pytest.mark.slow])
+        for kind in (*WRITTEN, "folder")
+    ],
+)
 def test_reading_ten_times_the_pictures_holds_no_more(kind, tmp_path):
     few = held_in_the_middle(kind, tmp_path / "few", FEW)
     many = held_in_the_middle(kind, tmp_path / "many", MANY)

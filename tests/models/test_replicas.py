@@ -4,11 +4,14 @@ import json
 
 import keras
 import pytest
-from cases import run_python
+from cases import SLOW_ON_JAX, run_python
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() == "torch", reason="Keras' fit has no replicas on PyTorch"
-)
+pytestmark = [
+    SLOW_ON_JAX,  # where a loss is that of the whole batch by itself; see test_distribution.py too
+    pytest.mark.skipif(
+        keras.backend.backend() == "torch", reason="Keras' fit has no replicas on PyTorch"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

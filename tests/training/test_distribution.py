@@ -7,27 +7,20 @@ another order, rounding differs; what it may come to is stated a case.
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 
 import keras
 import numpy as np
 import pytest
+from cases import run_python
+from groups import finish_group, start_group
 
-from flows.runtime import worker_environment
-from tests.cases import ROOT, run_python
 from zoo.training.distribution import build_distribution, find_place
 
 BACKEND = keras.backend.backend()
 KINDS = {
     "tensorflow": ("mirrored", "multi_worker"),
-    "jax": (
-        "data_parallel",
-        pytest.param("model_parallel", marks=pytest.mark.slow),
-        "multi_worker",
-    ),
+    "jax": ("data_parallel", "multi_worker", "model_parallel"),
     "torch": ("multi_worker",),
 }[BACKEND]
 # of weights, and, relative, of what is reported: an anchor's class may change by rounding
@@ -39,60 +32,30 @@ TOLERANCES = {
     "classifier": (1e-5, 1e-4),
     "ssd_bfloat16": (2e-3, 2e-2),
 }
+QUICK = ("ssd_clipped", "classifier")
+OTHER = tuple(case for case in TOLERANCES if case not in QUICK)
+# Everything takes seconds on PyTorch, and minutes where every process compiles.
+GROUPS = [
+    pytest.param(
+        (kind, cases),
+        id=f"{kind}-{name}",
+        marks=[pytest.mark.slow] if slow and BACKEND != "torch" else [],
+    )
+    for kind in KINDS
+    for name, cases, slow in (("quick", QUICK, kind == "model_parallel"), ("other", OTHER, True))
+]
 PROGRAM = "tests/training/spread.py"
 
-# What is said of processes takes seconds on PyTorch, and minutes where every process compiles.
 _slow_elsewhere = (lambda test: test) if BACKEND == "torch" else pytest.mark.slow
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
-
-
-def group(arguments, size=2):
-    """Start the processes of a group; return them."""
-    ports = free_ports(size)
-    workers = [f"127.0.0.1:{port}" for port in ports]
-    processes = []
-    for rank in range(size):
-        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(ports[0])}
-        place |= {"RANK": str(rank), "WORLD_SIZE": str(size), "CUDA_VISIBLE_DEVICES": "-1"}
-        if BACKEND == "tensorflow":
-            task = {"type": "worker", "index": rank}
-            place["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": task})
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, PROGRAM, *arguments],
-                env=worker_environment(BACKEND) | place,
-                cwd=ROOT,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-    return processes
-
-
-def finish(processes):
-    """Wait for a group, check that it ended well, and return what the leader printed."""
-    answers = [process.communicate(timeout=280) for process in processes]
-    for process, (_, err) in zip(processes, answers, strict=True):
-        assert process.returncode == 0, err[-3000:]
-    return json.loads(answers[0][0].splitlines()[-1])
 
 
 def train(folder, kind, cases, *more):
     arguments = [str(folder), kind, "2", ",".join(cases), *more]
     if kind == "multi_worker":
         arguments[2] = "0"
-        return finish(group(arguments))
+        return json.loads(
+            finish_group(start_group([PROGRAM, *arguments], BACKEND)).splitlines()[-1]
+        )
     if kind == "none":
         arguments[2] = "0"
     answer = run_python([PROGRAM, *arguments], CUDA_VISIBLE_DEVICES="-1")
@@ -118,68 +81,82 @@ def distance(left, right):
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
+    """Return a function: case -> the folder of its training on one device."""
     folder = tmp_path_factory.mktemp("alone")
-    assert train(folder, "none", TOLERANCES)["devices"] == 1
-    return folder
+
+    def trained(cases):
+        missing = [case for case in cases if not (folder / f"{case}.0.npz").exists()]
+        if missing:
+            assert train(folder, "none", missing)["devices"] == 1
+        return folder
+
+    return trained
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=[*GROUPS])
 def spread(request, alone):
-    folder = begin_like(alone, alone.parent / f"{alone.name}-{request.param}")
-    assert train(folder, request.param, TOLERANCES)["devices"] == 2
-    return folder
+    """The cases of a group, and the folders of their trainings on one device and on two."""
+    kind, cases = request.param
+    one = alone(cases)
+    two = begin_like(one, one.parent / f"{one.name}-{kind}-{cases[0]}")
+    assert train(two, kind, cases)["devices"] == 2
+    return cases, one, two
 
 
-@pytest.mark.parametrize("case", TOLERANCES)
-def test_weights_are_those_of_one_device(alone, spread, case):
-    expected = weights(alone, case)
-    with np.load(alone / f"{case}.start.npz") as file:
-        moved = distance(expected, [file[name] for name in file.files])
-    allowed = TOLERANCES[case][0]
-    assert moved > 100 * allowed, "the steps moved little: little is compared"
-    for file in spread.glob(f"{case}.[01].npz"):
-        assert distance(weights(spread, case, file.stem[-1]), expected) < allowed
+def test_weights_are_those_of_one_device(spread):
+    cases, one, two = spread
+    for case in cases:
+        allowed = TOLERANCES[case][0]
+        expected = weights(one, case)
+        with np.load(one / f"{case}.start.npz") as file:
+            moved = distance(expected, [file[name] for name in file.files])
+        assert moved > 100 * allowed, f"{case}: the steps moved little: little is compared"
+        for file in two.glob(f"{case}.[01].npz"):
+            assert distance(weights(two, case, file.stem[-1]), expected) < allowed, case
 
 
-@pytest.mark.parametrize("case", TOLERANCES)
-def test_what_is_reported_is_that_of_one_device(alone, spread, case):
-    expected, told = (json.loads((f / f"{case}.json").read_text()) for f in (alone, spread))
-    assert [event[:2] for event in told] == [event[:2] for event in expected]
-    for (_, _, ours), (_, _, theirs) in zip(told, expected, strict=True):
-        for name in ours.keys() - {"train/pictures_per_second"}:
-            assert ours[name] == pytest.approx(theirs[name], rel=TOLERANCES[case][1]), name
+def test_what_is_reported_is_that_of_one_device(spread):
+    cases, one, two = spread
+    for case in cases:
+        expected, told = (json.loads((f / f"{case}.json").read_text()) for f in (one, two))
+        assert [event[:2] for event in told] == [event[:2] for event in expected]
+        for (_, _, ours), (_, _, theirs) in zip(told, expected, strict=True):
+            for name in ours.keys() - {"train/pictures_per_second"}:
+                assert ours[name] == pytest.approx(theirs[name], rel=TOLERANCES[case][1]), (
+                    f"{case}: {name}"
+                )
 
 
 @_slow_elsewhere
 def test_a_group_goes_on_where_one_process_stopped(alone, tmp_path):
-    folder = begin_like(alone, tmp_path / "resumed")
+    folder = begin_like(alone(["ssd"]), tmp_path / "resumed")
     train(folder, "none", ["ssd"], "stop")
     assert not (folder / "ssd.0.npz").exists()
     assert (folder / "ssd.checkpoint.npz").exists()  # after 2 of 5 steps
     train(folder, "multi_worker", ["ssd"])
     for rank in range(2):
-        assert distance(weights(folder, "ssd", rank), weights(alone, "ssd")) < 2e-6
-    events = [json.loads((f / "ssd.json").read_text()) for f in (folder, alone)]
+        assert distance(weights(folder, "ssd", rank), weights(alone(["ssd"]), "ssd")) < 2e-6
+    events = [json.loads((f / "ssd.json").read_text()) for f in (folder, alone(["ssd"]))]
     whole_epoch = [found[-1][2]["train/loss"] for found in events]
     assert whole_epoch[0] == pytest.approx(whole_epoch[1], rel=1e-5)
 
 
 @_slow_elsewhere
 def test_one_process_goes_on_where_a_group_stopped(alone, tmp_path):
-    folder = begin_like(alone, tmp_path / "resumed")
+    folder = begin_like(alone(["ssd"]), tmp_path / "resumed")
     train(folder, "multi_worker", ["ssd"], "stop")
     train(folder, "none", ["ssd"])
-    assert distance(weights(folder, "ssd"), weights(alone, "ssd")) < 2e-6
+    assert distance(weights(folder, "ssd"), weights(alone(["ssd"]), "ssd")) < 2e-6
 
 
 @_slow_elsewhere
 def test_processes_that_are_not_attached_train_apart(alone, tmp_path):
     """What the distribution is for: Keras' `fit` alone would not say so."""
-    folder = begin_like(alone, tmp_path / "apart")
+    folder = begin_like(alone(["ssd"]), tmp_path / "apart")
     for rank in range(2):
         share = {"SPREAD_SHARE": f"[{rank}, 2]"}
         (folder / f"{rank}").mkdir()
-        begin_like(alone, folder / f"{rank}" / "run")
+        begin_like(alone(["ssd"]), folder / f"{rank}" / "run")
         run_python([PROGRAM, str(folder / f"{rank}" / "run"), "none", "0", "ssd"], **share)
     ranks = [weights(folder / f"{rank}" / "run", "ssd") for rank in range(2)]
     assert distance(*ranks) > 1e-3
@@ -187,8 +164,9 @@ def test_processes_that_are_not_attached_train_apart(alone, tmp_path):
 
 @_slow_elsewhere
 def test_a_process_whose_peer_is_killed_ends(alone, tmp_path):
-    folder = begin_like(alone, tmp_path / "killed")
-    first, second = group([str(folder), "multi_worker", "0", ",".join(TOLERANCES)])
+    folder = begin_like(alone(["ssd"]), tmp_path / "killed")
+    arguments = [PROGRAM, str(folder), "multi_worker", "0", ",".join(TOLERANCES)]
+    first, second = start_group(arguments, BACKEND)
     try:
         deadline = time.monotonic() + 120
         while not (folder / "ssd.checkpoint.npz").exists() and time.monotonic() < deadline:

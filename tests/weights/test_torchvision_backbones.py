@@ -7,7 +7,7 @@ The files in `fixtures/` are torchvision 0.29.1's answers on torch 2.14.1, CPU, 
 import keras
 import numpy as np
 import pytest
-from cases import compiled
+from cases import SLOW_ON_JAX, compiled
 from pure_weights import pure_pictures, read_fixture, sample
 
 from zoo.backbones import FPN, VGG, MobileNetV2, ResNet
@@ -26,7 +26,12 @@ BACKBONES = {
 }
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+LONG = ("resnet34", "resnet101", "vgg19", "resnet50_dilated")  # their layers are the others' too
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[SLOW_ON_JAX] if n in LONG else []) for n in BACKBONES]
+)
 def test_a_backbone_gives_what_torchvisions_gives(name):
     state, levels = read_fixture(name)
     backbone = BACKBONES[name](tuple(levels))

@@ -7,7 +7,7 @@ The fixtures are those of `benchmarks/torchvision_fixtures.py`, as in
 import keras
 import numpy as np
 import pytest
-from cases import compiled
+from cases import SLOW_ON_JAX, compiled
 from pure_weights import pure_photograph, pure_pictures, pure_rois, read_fixture
 
 import zoo
@@ -87,6 +87,7 @@ def test_a_two_stage_detector_gives_what_torchvisions_gives(two_stage):
         assert_near(outputs["mask_logits"][0][:, ::9, ::9], wanted["mask_logits"], "mask_logits")
 
 
+@SLOW_ON_JAX
 def test_a_two_stage_detector_finds_what_torchvisions_finds(two_stage):
     task, wanted = two_stage
     (found,) = task.detect(pure_photograph(128), batch_size=1)

@@ -1,0 +1,119 @@
+"""A worker whose config spreads the training ends with what one device learns."""
+
+import os
+import signal
+import time
+
+import keras
+import numpy as np
+import pytest
+from cases import run_python
+from groups import finish_group, start_group
+
+import zoo
+from flows.config import dump_config, load_config
+from flows.journal import last_event, read_journal
+
+BACKEND = keras.backend.backend()
+KIND = {"tensorflow": "mirrored", "jax": "data_parallel", "torch": "multi_worker"}[BACKEND]
+CHANGES = [
+    "train.optimizer={name: sgd, learning_rate: 1.0e-4, momentum: 0.9}",
+    "distribution.synchronized=true",
+]
+# TensorFlow and JAX compile for long; what is special to a config is the same there.
+pytestmark = [] if BACKEND == "torch" else pytest.mark.slow
+
+
+def prepare(folder, *changes):
+    folder.mkdir()
+    config = load_config("configs/smoke.yaml", [*CHANGES, *changes], backend=BACKEND)
+    (folder / "config.yaml").write_text(dump_config(config))
+    return folder
+
+
+def worker(folder):
+    return ["-m", "flows.worker", "train", str(folder)]
+
+
+def run(folder):
+    if KIND == "multi_worker":
+        finish_group(start_group(worker(folder), BACKEND))
+    else:
+        run_python(worker(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    folder = prepare(tmp_path_factory.mktemp("runs") / "alone")
+    run_python(worker(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def spread(alone):
+    devices = [] if KIND == "multi_worker" else ["distribution.devices=2"]
+    return run(prepare(alone.parent / "spread", f"distribution.kind={KIND}", *devices))
+
+
+def event(folder, kind):
+    return last_event(read_journal(folder / "journal.jsonl"), kind)
+
+
+def assert_same_model(folder, other):
+    ours, theirs = (zoo.load(one / "model.keras").get_weights() for one in (folder, other))
+    for got, wanted in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(got, wanted, atol=2e-5)
+
+
+def test_the_model_is_that_of_one_device(alone, spread):
+    assert (event(alone, "started")["devices"], event(spread, "started")["devices"]) == (1, 2)
+    assert_same_model(spread, alone)
+    ours, theirs = (event(one, "evaluation")["metrics"] for one in (spread, alone))
+    assert ours["val/loss"] == pytest.approx(theirs["val/loss"], rel=1e-4)
+
+
+def test_one_process_tells_and_writes_for_all(alone, spread):
+    kinds = [e["kind"] for e in read_journal(spread / "journal.jsonl")]
+    assert kinds == [e["kind"] for e in read_journal(alone / "journal.jsonl")]
+    assert len(list(spread.glob("samples/*"))) == len(list(alone.glob("samples/*"))) > 0
+
+
+@pytest.mark.skipif(KIND != "multi_worker", reason="a run of one process has no rank to kill")
+@pytest.mark.parametrize("rank", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_group_that_lost_a_process_ends_and_goes_on_to_the_same_model(alone, tmp_path, rank):
+    folder = prepare(tmp_path / "killed", "distribution.kind=multi_worker")
+    processes = start_group(worker(folder), BACKEND)
+    try:
+        deadline = time.monotonic() + 120
+        while not (folder / "checkpoint/state.npz").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(processes[rank].pid, signal.SIGKILL)
+        _, err = processes[1 - rank].communicate(timeout=60)
+        assert processes[1 - rank].returncode not in (0, None), err[-500:]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    assert event(folder, "finished") is None
+    run(folder)
+    assert event(folder, "resumed") is not None
+    assert_same_model(folder, alone)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["data.batch_size=7"], "data.batch_size must be a multiple of the 2 devices .* got 7"),
+        (["distribution.devices=2"], "multi_worker has one device a process on torch"),
+    ],
+)
+@pytest.mark.skipif(KIND != "multi_worker", reason="the messages are those of a group")
+def test_what_cannot_be_spread_is_told(changes, message, tmp_path):
+    import re
+
+    folder = prepare(tmp_path / "odd", "distribution.kind=multi_worker", *changes)
+    for process in start_group(worker(folder), BACKEND):
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 2
+        assert re.search(message, err.splitlines()[-1])
