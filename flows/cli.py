@@ -91,6 +91,10 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override, as in train.epochs=3."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Train with so many processes, as one would.", show_default="1"),
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Train anew what is done.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -101,7 +105,10 @@ def train(
     from flows.config import load_config
     from flows.training_report import show_summary, train_with_report
 
-    run = load_config(config, assignments or (), backend)
+    spread = []
+    if workers is not None:
+        spread = ["distribution.kind=multi_worker", f"distribution.workers={workers}"]
+    run = load_config(config, [*(assignments or ()), *spread], backend)
     summary = train_with_report(run, again=again, home=_HOME)
     _print_json(dataclasses.asdict(summary)) if as_json else show_summary(summary)
 

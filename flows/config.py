@@ -65,6 +65,7 @@ _NOT_IN_RESULT: dict[str, Any] = {
     "gate": True,
     "data": {"cache"},
     "train": {"log_steps", "checkpoint_steps"},
+    "distribution": {"workers"},  # a run may go on with more of them, or with fewer
 }
 
 
@@ -79,7 +80,7 @@ class Distribution(_Section):
 
     `devices`: of this process; None: all accelerators, or the one CPU; on a CPU so many logical
     ones. `synchronized`: let batch norms see the statistics of the whole batch, as on JAX they
-    always do.
+    always do. `workers`: processes that `zoo train` starts here; other launchers start their own.
     """
 
     kind: Literal["none", "mirrored", "tpu", "data_parallel", "model_parallel", "multi_worker"] = (
@@ -87,6 +88,15 @@ class Distribution(_Section):
     )
     devices: Annotated[int, Field(ge=1)] | None = None
     synchronized: bool = False
+    workers: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _workers_train_together(self) -> "Distribution":
+        if self.workers > 1 and self.kind not in ("multi_worker", "data_parallel"):
+            raise ValueError(
+                f"workers are for kind multi_worker; got kind {self.kind}, {self.workers} workers"
+            )
+        return self
 
 
 class ReuseRows(_Section):

@@ -23,11 +23,25 @@ def show_scores(scores: dict[str, Any]) -> None:
     ]
     columns = ["answering nothing"] if against is None else ["against", "answering nothing"]
     show_table(["metric", "model", *columns], rows, title=title)
-    for figure, classes in class_figures(metrics).items():
+    if figures := class_figures(metrics):
         print()
-        show_table(["class", figure], list(classes.items()))
+        _show_classes(figures, scores["mistaken_for"])
     if scores["confidence"] is not None:
         print(f"\nconfidence that it is the better one: {scores['confidence']:.3f}")
+
+
+def _show_classes(figures: dict[str, dict[str, float]], mistaken_for: dict[str, str]) -> None:
+    columns = ["class", *figures, *(["taken for"] if mistaken_for else [])]
+    names = next(iter(figures.values()))
+    rows = [
+        [
+            name,
+            *("-" if figure[name] < 0 else figure[name] for figure in figures.values()),
+            *([mistaken_for[name]] if mistaken_for else []),
+        ]
+        for name in names
+    ]
+    show_table(columns, rows)
 
 
 def show_predictions(images: list[dict[str, Any]], out: Path) -> None:

@@ -74,6 +74,7 @@ def _score(args: argparse.Namespace) -> None:
         "seconds": round(seconds, 3),
         "metrics": found.metrics(),
         "trivial": found.trivial(),
+        "mistaken_for": found.mistaken_for(),
         "against": None,
         "confidence": None,
     }

@@ -20,6 +20,7 @@ from flows.runtime import UserError, worker_environment
 from flows.worker_process import WorkerError
 
 WORKER = (sys.executable, "-P", "-m", "flows.worker")  # -P: a folder `flows` here is not ours
+GROUP = (sys.executable, "-P", "-m", "flows.group")
 POLL_SECONDS = 0.2
 LEAVE_SECONDS = 30.0  # that a worker has to end when it is done, or told to
 MAX_RESTARTS = 3  # in a row without a new event in the journal
@@ -27,15 +28,17 @@ _USERS_MISTAKE = 2  # the worker's exit code for it
 
 
 class Worker:
-    """The process that trains one run, whoever started it.
+    """The process that trains one run, whoever started it, or the group of processes.
 
     Args:
         folder: the run.
         backend: the Keras backend it computes on.
+        processes: so many train together.
     """
 
-    def __init__(self, folder: RunFolder, *, backend: str) -> None:
+    def __init__(self, folder: RunFolder, *, backend: str, processes: int = 1) -> None:
         self.folder, self.backend = folder, backend
+        self.processes = processes
         self.seconds = 0.0  # that a worker was alive while we followed
         self.restarts = 0
         self._process: subprocess.Popen | None = None
@@ -93,9 +96,12 @@ class Worker:
             self.seconds += time.monotonic() - began
 
     def _start(self) -> None:
+        command = [*WORKER, "train", str(self.folder.path)]
+        if self.processes > 1:
+            command = [*GROUP, str(self.folder.path), str(self.processes)]
         with self.folder.worker_log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*WORKER, "train", str(self.folder.path)],
+                command,
                 env=worker_environment(self.backend),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

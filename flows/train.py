@@ -161,7 +161,8 @@ def compute(config: Config, run_dir: Path, home: Path, uri: str) -> dict[str, fl
         },
     )
     run_pages.link_pages(config.name, uri, tracker.run_id)
-    worker = Worker(folder, backend=config.backend)
+    processes = config.distribution.workers
+    worker = Worker(folder, backend=config.backend, processes=processes)
     try:
         follow(worker, tracker, [_progress.get(), run_pages.ProgressArtifact(config.name)])
     except BaseException:

@@ -20,8 +20,12 @@ import zoo
 from flows.runtime import installed_backends, worker_environment
 
 ROOT = Path(__file__).resolve().parent.parent
-# Of tests that XLA compiles for long and that others stand for: slow tests on JAX alone.
-SLOW_ON_JAX = pytest.mark.slow if keras.backend.backend() == "jax" else pytest.mark.usefixtures()
+# Of tests for which others stand where they take long: on JAX, which compiles for long, or on all
+# backends but PyTorch, which does not compile at all.
+_BACKEND = keras.backend.backend()
+_NOTHING = pytest.mark.skipif(False, reason="a mark that does nothing")
+SLOW_ON_JAX = pytest.mark.slow if _BACKEND == "jax" else _NOTHING
+QUICK_ON_TORCH = _NOTHING if _BACKEND == "torch" else pytest.mark.slow
 
 
 def run_python(arguments, *, backend=None, timeout=300, **variables):

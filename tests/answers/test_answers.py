@@ -58,6 +58,7 @@ def test_classes_are_scored_beside_the_most_frequent_one():
     assert sheet.trivial()["top1"] == pytest.approx(2 / 3)
     assert sheet.metrics()["accuracy_per_class"] == {"cat": 0.5, "dog": 1.0, "fox": -1.0}
     assert sheet.metrics().keys() == sheet.trivial().keys()
+    assert sheet.mistaken_for() == {"cat": "dog", "dog": "", "fox": ""}
     assert sheet.picture().ndim == 3
 
 
@@ -98,6 +99,7 @@ def test_pixels_are_scored_beside_the_most_frequent_class():
     assert sheet.metrics()["miou"] == pytest.approx((5 / 6 + 1 / 2) / 2)
     assert sheet.trivial()["miou"] == pytest.approx((5 / 7 + 0) / 2)
     assert sheet.metrics().keys() == sheet.trivial().keys()
+    assert sheet.mistaken_for() == {"ground": "", "ball": "ground"}
     assert pixels(right, right).confidence(pixels(ground, ground), "miou") == 1.0
 
 

@@ -165,6 +165,7 @@ SCORES = {
     "backend": "jax", "model": "m.keras", "data": "bananas@val", "pictures": 3, "seconds": 1.5,
     "metrics": {"ap": 0.5, "ap_small": -1.0, "ap_per_class": {"banana": 0.5}},
     "trivial": {"ap": 0.0, "ap_small": -1.0, "ap_per_class": {"banana": 0.0}},
+    "mistaken_for": {},
     "against": None,
         "confidence": None,
 }  # fmt: skip
@@ -190,6 +191,28 @@ def test_table_leaves_out_what_is_not_annotated(run, worker):
     assert "m.keras on bananas@val: 3 pictures in 1.5 s on jax" in out
     assert "ap_small" not in out
     assert json.loads(Path("s.json").read_text()) == SCORES
+
+
+def test_classes_stand_in_one_table_with_what_they_are_taken_for(run, worker):
+    def score(_, arguments, *, backend):
+        metrics = {
+            "top1": 0.5,
+            "accuracy_per_class": {"cat": 0.25, "dog": 0.75, "fox": -1.0},
+            "precision_per_class": {"cat": 0.5, "dog": 0.6, "fox": 0.0},
+        }
+        told = {"metrics": metrics, "trivial": {"top1": 0.4}}
+        told |= {"mistaken_for": {"cat": "dog", "dog": "", "fox": ""}}
+        Path(arguments[arguments.index("--out") + 1]).write_text(json.dumps(SCORES | told))
+        return Outcome(complete=True)
+
+    worker(score)
+    write_model(Path("m.keras"))
+    _, out, _ = run("evaluate", "m.keras", "--data", "folder:x")
+    lines = [line.replace("│", "").replace("┃", "").split() for line in out.splitlines()]
+    assert ["class", "accuracy", "precision", "taken", "for"] in lines
+    assert ["cat", "0.25", "0.5", "dog"] in lines
+    assert ["dog", "0.75", "0.6"] in lines
+    assert ["fox", "-", "0"] in lines
 
 
 def test_unreadable_pictures_are_told_after_the_results(run, worker):

@@ -29,24 +29,12 @@ from cases import (  # noqa: E402
 )
 
 import zoo  # noqa: E402
+from zoo.training.distribution import build_distribution  # noqa: E402
 
 STEPS, PICTURES = 3, 8
 
 
-def two_replicas():
-    """Return a maker of contexts in which the task is built, and the number of devices."""
-    if BACKEND == "tensorflow":
-        import tensorflow as tf
-
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        two = [tf.config.LogicalDeviceConfiguration()] * 2
-        tf.config.set_logical_device_configuration(cpu, two)
-        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-        return strategy.scope, strategy.num_replicas_in_sync
-    import jax
-
-    distribution = keras.distribution.DataParallel(devices=jax.devices("cpu"))
-    return distribution.scope, len(jax.devices("cpu"))
+KIND = {"tensorflow": "mirrored", "jax": "data_parallel"}
 
 
 # On TensorFlow a replica sees its own half of a batch: its batch statistics are other ones by
@@ -102,7 +90,9 @@ TASKS = {
 def build(name):
     create, rate = TASKS[name]
     task = create()
-    task.compile(optimizer=keras.optimizers.SGD(rate, momentum=0.9))
+    # Clipped, where that is the gradient of the whole batch and not of a replica.
+    clip = 0.5 if name == "multibox" else None
+    task.compile(optimizer=keras.optimizers.SGD(rate, momentum=0.9, global_clipnorm=clip))
     return task
 
 
@@ -121,17 +111,18 @@ def train(task):
     return {name: values[0] for name, values in history.items()}
 
 
-def compare(name, scope, replicas):
+def compare(name, distribution):
     alone = build(name)
     start = alone.get_weights()
     expected = train(alone)
-    with scope():
+    with distribution.scope():
         shared = build(name)
+        distribution.attach(shared)
         shared.set_weights(start)
         got = train(shared)
     pairs = list(zip(alone.get_weights(), shared.get_weights(), start, strict=True))
     return {
-        "replicas": replicas,
+        "replicas": distribution.devices,
         "weights": max(float(np.abs(a - b).max()) for a, b, _ in pairs),
         "moved": max(float(np.abs(a - s).max()) for a, _, s in pairs),
         "metrics": {metric: [expected[metric], got[metric]] for metric in expected},
@@ -139,5 +130,5 @@ def compare(name, scope, replicas):
 
 
 if __name__ == "__main__":
-    scope, replicas = two_replicas()
-    print(json.dumps({name: compare(name, scope, replicas) for name in TASKS}))
+    two = build_distribution(KIND[BACKEND], devices=2)
+    print(json.dumps({name: compare(name, two) for name in TASKS}))

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import pytest
 from cases import (
+    QUICK_ON_TORCH,
+    SLOW_ON_JAX,
     check_loads_elsewhere,
     check_task,
     compiled,
@@ -32,6 +34,7 @@ def test_as_it_stands_it_is_torchvisions():
     assert task.roi_levels == 4
 
 
+@SLOW_ON_JAX  # Mask R-CNN's stands for it
 def test_the_contract_of_a_task_holds():
     task = small_faster_rcnn(class_names=["square", "disc"], roi_positive_fraction=1.0)
     images, labels = squares(4)
@@ -73,6 +76,7 @@ def trained():
     return task, images, labels
 
 
+@QUICK_ON_TORCH  # Mask R-CNN, which is all of this and a branch more, stands for it
 def test_it_overfits_four_pictures(trained):
     task, images, labels = trained
     for found, boxes in zip(task.detect(list(images)), labels["boxes"], strict=True):
@@ -81,12 +85,14 @@ def test_it_overfits_four_pictures(trained):
         assert iou(found.boxes[0] / 64, boxes[0]) > 0.5
 
 
+@QUICK_ON_TORCH  # Mask R-CNN, which is all of this and a branch more, stands for it
 def test_every_backend_opens_it_with_the_same_detections(trained, tmp_path):
     task, images, _ = trained
     # float32 sums of three libraries; proposals magnify a box's last digits, scores are 0..1.
     check_loads_elsewhere(task, list(images), tmp_path, atol=1e-4)
 
 
+@QUICK_ON_TORCH  # Mask R-CNN, which is all of this and a branch more, stands for it
 def test_the_file_keeps_the_configuration(trained, tmp_path):
     task, _, _ = trained
     task.publish(tmp_path / "model.keras")

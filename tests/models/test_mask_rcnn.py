@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from cases import (
+    SLOW_ON_JAX,
     check_loads_elsewhere,
     check_task,
     fit_one_epoch,
@@ -127,6 +128,7 @@ def test_labels_without_masks_are_refused(trained):
         task.compute_loss(y=plain, y_pred={})
 
 
+@SLOW_ON_JAX
 def test_no_objects_give_no_masks():
     task = small_mask_rcnn(score_threshold=0.999)
     (found,) = task.detect(np.zeros((30, 40, 3), "uint8"))

@@ -12,7 +12,7 @@ import time
 import keras
 import numpy as np
 import pytest
-from cases import run_python
+from cases import QUICK_ON_TORCH, run_python
 from groups import finish_group, start_group
 
 from zoo.training.distribution import build_distribution, find_place
@@ -34,19 +34,18 @@ TOLERANCES = {
 }
 QUICK = ("ssd_clipped", "classifier")
 OTHER = tuple(case for case in TOLERANCES if case not in QUICK)
-# Everything takes seconds on PyTorch, and minutes where every process compiles.
+# Everything takes seconds on PyTorch, and minutes where every process compiles. Of devices of one
+# process tests/models/test_replicas.py trains every task.
 GROUPS = [
     pytest.param(
         (kind, cases),
         id=f"{kind}-{name}",
-        marks=[pytest.mark.slow] if slow and BACKEND != "torch" else [],
+        marks=[QUICK_ON_TORCH] if slow else [],
     )
     for kind in KINDS
-    for name, cases, slow in (("quick", QUICK, kind == "model_parallel"), ("other", OTHER, True))
+    for name, cases, slow in (("quick", QUICK, kind != "multi_worker"), ("other", OTHER, True))
 ]
 PROGRAM = "tests/training/spread.py"
-
-_slow_elsewhere = (lambda test: test) if BACKEND == "torch" else pytest.mark.slow
 
 
 def train(folder, kind, cases, *more):
@@ -127,7 +126,7 @@ def test_what_is_reported_is_that_of_one_device(spread):
                 )
 
 
-@_slow_elsewhere
+@QUICK_ON_TORCH
 def test_a_group_goes_on_where_one_process_stopped(alone, tmp_path):
     folder = begin_like(alone(["ssd"]), tmp_path / "resumed")
     train(folder, "none", ["ssd"], "stop")
@@ -141,7 +140,7 @@ def test_a_group_goes_on_where_one_process_stopped(alone, tmp_path):
     assert whole_epoch[0] == pytest.approx(whole_epoch[1], rel=1e-5)
 
 
-@_slow_elsewhere
+@QUICK_ON_TORCH
 def test_one_process_goes_on_where_a_group_stopped(alone, tmp_path):
     folder = begin_like(alone(["ssd"]), tmp_path / "resumed")
     train(folder, "multi_worker", ["ssd"], "stop")
@@ -149,7 +148,7 @@ def test_one_process_goes_on_where_a_group_stopped(alone, tmp_path):
     assert distance(weights(folder, "ssd"), weights(alone(["ssd"]), "ssd")) < 2e-6
 
 
-@_slow_elsewhere
+@QUICK_ON_TORCH
 def test_processes_that_are_not_attached_train_apart(alone, tmp_path):
     """What the distribution is for: Keras' `fit` alone would not say so."""
     folder = begin_like(alone(["ssd"]), tmp_path / "apart")
@@ -162,7 +161,7 @@ def test_processes_that_are_not_attached_train_apart(alone, tmp_path):
     assert distance(*ranks) > 1e-3
 
 
-@_slow_elsewhere
+@QUICK_ON_TORCH
 def test_a_process_whose_peer_is_killed_ends(alone, tmp_path):
     folder = begin_like(alone(["ssd"]), tmp_path / "killed")
     arguments = [PROGRAM, str(folder), "multi_worker", "0", ",".join(TOLERANCES)]

@@ -11,6 +11,7 @@ from zoo.draw import draw_classification
 from zoo.draw_confusion import draw_confusion
 from zoo.metrics import (
     class_confusion,
+    class_table,
     classification_metrics,
     paired_classification_bootstrap,
 )
@@ -107,8 +108,15 @@ class ClassificationScores:
             self.labels, self.answers, rival.answers, metric=metric
         )
 
+    def mistaken_for(self) -> dict[str, str]:
+        """Return class -> what its pictures are taken for most often, if not for it."""
+        rows = class_table(self._confusion(), self.class_names)
+        return {row["name"]: row["mistaken_for"] for row in rows}
+
     def picture(self) -> np.ndarray:
         """Return the confusion of the classes, drawn."""
+        return draw_confusion(self._confusion(), self.class_names)
+
+    def _confusion(self) -> np.ndarray:
         predicted = [answer.label for answer in self.answers]
-        confusion = class_confusion(self.labels, predicted, len(self.class_names))
-        return draw_confusion(confusion, self.class_names)
+        return class_confusion(self.labels, predicted, len(self.class_names))

@@ -95,5 +95,9 @@ class DetectionScores:
             kind="masks" if metric.startswith("mask_") else "boxes",
         )
 
+    def mistaken_for(self) -> dict[str, str]:
+        """A box of another class is one too many, and of no object of this one."""
+        return {}
+
     def picture(self) -> None:
         """Detections have no picture of the whole split."""

@@ -10,7 +10,12 @@ import numpy as np
 
 from zoo.draw import draw_segmentation
 from zoo.draw_confusion import draw_confusion
-from zoo.metrics import confusion_matrix, metrics_of_confusion, paired_segmentation_bootstrap
+from zoo.metrics import (
+    class_table,
+    confusion_matrix,
+    metrics_of_confusion,
+    paired_segmentation_bootstrap,
+)
 from zoo.results import Segmentation
 from zoo.run_lengths import encode_mask
 
@@ -99,6 +104,11 @@ class SegmentationScores:
         return paired_segmentation_bootstrap(
             np.stack(self.confusions), np.stack(rival.confusions), metric=metric
         )
+
+    def mistaken_for(self) -> dict[str, str]:
+        """Return class -> what its pixels are taken for most often, if not for it."""
+        rows = class_table(sum(self.confusions), self.class_names)
+        return {row["name"]: row["mistaken_for"] for row in rows}
 
     def picture(self) -> np.ndarray:
         """Return the confusion of the pixels, drawn."""

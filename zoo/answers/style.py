@@ -108,6 +108,10 @@ class StyleScores:
             raise ValueError(f"metric must be one of {', '.join(self.metrics())}; got {metric!r}.")
         return share_of_wins(self._score(metric), rival._score(metric), len(self.painted))
 
+    def mistaken_for(self) -> dict[str, str]:
+        """There are no classes."""
+        return {}
+
     def picture(self) -> None:
         """There is no picture of the whole split."""
 

@@ -1,0 +1,150 @@
+"""Processes on this machine that train one run: started together, ended together, started again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import psutil
+import pytest
+from cases import QUICK_ON_TORCH, ROOT, run_python
+
+import zoo
+from flows import group
+from flows.config import ConfigError, config_hash, dump_config, load_config
+from flows.journal import last_event, read_journal
+from flows.runtime import worker_environment
+from zoo.training.distribution import find_place
+
+BACKEND = keras.backend.backend()
+
+STAND_IN = """
+import os, sys, time
+rank, what = int(os.environ["RANK"]), sys.argv[2]
+if what == "mistake" and rank == 1:
+    sys.exit(2)
+if what == "crash" and rank == 1:
+    os.kill(os.getpid(), 9)
+open(f"{what}.{rank}", "w").write(str(os.getpid()))
+time.sleep(0.2 if what == "done" else 60)
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    (tmp_path / "stand_in.py").write_text(STAND_IN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(group, "WORKER", (sys.executable, "stand_in.py"))
+    before = signal.getsignal(signal.SIGTERM)
+    yield tmp_path
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.any_backend
+@pytest.mark.parametrize(("what", "code"), [("done", 0), ("mistake", 2), ("crash", 1)])
+def test_a_group_ends_with_its_first_bad_end(stand_in, capfd, what, code):
+    started = time.monotonic()
+    assert group.main([what, "3"]) == code
+    assert time.monotonic() - started < 30, "a process that slept was waited for"
+    told = "process 1 of 3 was killed (out of memory?); the others are ended\n"
+    assert capfd.readouterr().err == (told if code == 1 else "")
+    for file in stand_in.glob(f"{what}.*"):
+        assert not psutil.pid_exists(int(file.read_text()))
+
+
+@pytest.mark.any_backend
+def test_every_launcher_s_variables_name_the_same_place():
+    first, second = group.places(2)
+    for names in (
+        ("TF_CONFIG",),
+        ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"),
+    ):
+        place = find_place({name: second[name] for name in names})
+        assert (place.rank, place.size) == (1, 2)
+        assert place.address == find_place(first).address
+
+
+@pytest.mark.any_backend
+def test_workers_need_a_kind_and_do_not_make_another_run():
+    with pytest.raises(ConfigError, match=r"workers are for kind multi_worker; got kind none, 2"):
+        load_config("configs/smoke.yaml", ["distribution.workers=2"])
+    spread = ["distribution.kind=multi_worker"]
+    two = load_config("configs/smoke.yaml", [*spread, "distribution.workers=2"])
+    assert config_hash(two) == config_hash(load_config("configs/smoke.yaml", spread))
+
+
+CHANGES = [
+    "train.optimizer={name: sgd, learning_rate: 1.0e-4, momentum: 0.9}",
+    "distribution.synchronized=true",
+]
+
+
+def train_alone(folder):
+    """Train with one worker; return the folder."""
+    folder.mkdir()
+    config = load_config(ROOT / "configs/smoke.yaml", CHANGES, backend=BACKEND)
+    (folder / "config.yaml").write_text(dump_config(config))
+    run_python(["-m", "flows.worker", "train", str(folder)])
+    return folder
+
+
+def train_together(folder):
+    """Run `zoo train --workers 2` in a folder; return what it prints."""
+    folder.mkdir()
+    arguments = ["train", str(ROOT / "configs/smoke.yaml"), "--workers", "2", "--json"]
+    for change in CHANGES:
+        arguments += ["--set", change]
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", *arguments, "--backend", BACKEND],
+        cwd=folder,
+        env=worker_environment(BACKEND) | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
+def weights(folder):
+    return zoo.load(f"{folder}/model.keras").get_weights()
+
+
+def kill_a_rank(runs, killed, rank="1"):
+    """Kill a process of the group as soon as there is a checkpoint."""
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and not killed:
+        for checkpoint in runs.glob("*/checkpoint/state.npz"):
+            for process in psutil.process_iter():
+                try:
+                    if str(checkpoint.parents[1]) in process.cmdline() and (
+                        process.environ().get("RANK") == rank
+                    ):
+                        os.kill(process.pid, signal.SIGKILL)
+                        killed.append(process.pid)
+                        return
+                except (psutil.Error, ProcessLookupError):
+                    continue
+        time.sleep(0.02)
+
+
+@QUICK_ON_TORCH
+def test_a_run_of_two_that_lost_one_ends_as_the_run_of_one(tmp_path):
+    one = train_alone(tmp_path / "one")
+    killed = []
+    killer = threading.Thread(target=kill_a_rank, args=(tmp_path / "two/mlruns/runs", killed))
+    killer.start()
+    two = train_together(tmp_path / "two")
+    killer.join()
+    assert killed, "no process was killed: nothing was shown"
+    events = read_journal(Path(two["run_dir"]) / "journal.jsonl")
+    assert last_event(events, "started")["devices"] == 2
+    assert last_event(events, "resumed") is not None
+    for got, wanted in zip(weights(two["run_dir"]), weights(one), strict=True):
+        np.testing.assert_allclose(got, wanted, atol=2e-5)
