@@ -17,7 +17,12 @@ from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 
-from flows.runtime import choose_backend, choose_precision, controller_environment
+from flows.runtime import (
+    UserError,
+    choose_backend,
+    choose_precision,
+    controller_environment,
+)
 
 os.environ.update(controller_environment())  # read when Prefect and MLflow are imported
 if "PREFECT__FLOW_RUN_ID" not in os.environ:  # not in a process of a Prefect worker: be quiet
@@ -74,6 +79,7 @@ def run(
         WorkerError, TrackingError, ServerError: what failed; the same call goes on from there.
     """
     began = time.monotonic()
+    _refuse_launcher()
     home = Path(home).absolute()
     token = _progress.set(progress)
     try:
@@ -264,6 +270,16 @@ def _finished_before(config: Config, home: Path, *, again: bool) -> RunSummary |
             close_orphans(home, uri)
         return RunSummary.read(folder.summary)
     return None
+
+
+def _refuse_launcher() -> None:
+    """Processes of a launcher would wait for one another's run."""
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1 and "RANK" in os.environ:
+        raise UserError(
+            "zoo train was started several times together (WORLD_SIZE says so), and starts its own "
+            "processes: zoo train CONFIG --workers N. What a launcher starts is "
+            "`python -m flows.worker train RUN_FOLDER`"
+        )
 
 
 class _BusyError(Exception):

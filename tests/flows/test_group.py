@@ -79,6 +79,16 @@ def test_workers_need_a_kind_and_do_not_make_another_run():
     assert config_hash(two) == config_hash(load_config("configs/smoke.yaml", spread))
 
 
+@pytest.mark.any_backend
+def test_the_command_is_not_for_a_launcher(monkeypatch, capsys):
+    from flows import cli
+
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert cli.run(["train", str(ROOT / "configs/smoke.yaml")]) == 2
+    assert "--workers N" in capsys.readouterr().err
+
+
 CHANGES = [
     "train.optimizer={name: sgd, learning_rate: 1.0e-4, momentum: 0.9}",
     "distribution.synchronized=true",

@@ -230,6 +230,13 @@ def test_odd_places_are_told(environment, message):
         find_place(environment)
 
 
+def test_processes_that_would_train_apart_are_refused(monkeypatch):
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "a"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=r"number 1 of 2 .* train for itself; choose multi_worker"):
+        build_distribution("none")
+
+
 def test_what_a_backend_has_not_is_refused():
     kind = {"tensorflow": "model_parallel", "jax": "mirrored", "torch": "tpu"}[BACKEND]
     with pytest.raises(ValueError, match=f"distribution {kind} is for .* runs {BACKEND}"):

@@ -28,7 +28,8 @@ def build_distribution(kind: str = "none", *, devices: int | None = None) -> Dis
             that `find_place` finds, one device each on TensorFlow and PyTorch.
         devices: of this process; None: all accelerators, or the one CPU. On a CPU, so many
             logical ones.
-    Raises: ValueError if the kind is unknown, or the running backend has no such thing.
+    Raises: ValueError if the kind is unknown, the running backend has no such thing, or several
+        processes were started and would train apart.
     """
     backend = keras.backend.backend()
     if kind not in KINDS:
@@ -39,10 +40,15 @@ def build_distribution(kind: str = "none", *, devices: int | None = None) -> Dis
             f"distribution {kind} is for {able}; this process runs {backend}. Choose "
             f"{_instead(backend)}, or another backend."
         )
+    if kind == "multi_worker" or (kind == "data_parallel" and backend == "torch"):
+        return _workers(backend, devices)
+    if (place := find_place()).size > 1:
+        raise ValueError(
+            f"this process is number {place.rank} of {place.size} that were started together, and "
+            f"distribution {kind} would let each train for itself; choose multi_worker"
+        )
     if kind == "none":
         return Distribution()
-    if kind == "multi_worker" or backend == "torch":
-        return _workers(backend, devices)
     if backend == "tensorflow":
         from zoo.training.distribution import tensorflow_devices
 
