@@ -7,7 +7,7 @@ import time
 import keras
 import numpy as np
 import pytest
-from cases import QUICK_ON_TORCH, run_python
+from cases import run_python
 from groups import finish_group, start_group
 
 import zoo
@@ -20,7 +20,7 @@ CHANGES = [
     "train.optimizer={name: sgd, learning_rate: 1.0e-4, momentum: 0.9}",
     "distribution.synchronized=true",
 ]
-pytestmark = QUICK_ON_TORCH
+pytestmark = pytest.mark.slow  # test_group.py has what is quick
 
 
 def prepare(folder, *changes):
@@ -78,7 +78,6 @@ def test_one_process_tells_and_writes_for_all(alone, spread):
     assert len(list(spread.glob("samples/*"))) == len(list(alone.glob("samples/*"))) > 0
 
 
-@pytest.mark.slow  # test_group.py has the quick one
 @pytest.mark.skipif(KIND != "multi_worker", reason="a run of one process has no rank to kill")
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_group_that_lost_a_process_ends_and_goes_on_to_the_same_model(alone, tmp_path, rank):

@@ -140,7 +140,7 @@ def test_a_group_goes_on_where_one_process_stopped(alone, tmp_path):
     assert whole_epoch[0] == pytest.approx(whole_epoch[1], rel=1e-5)
 
 
-@QUICK_ON_TORCH
+@pytest.mark.slow
 def test_one_process_goes_on_where_a_group_stopped(alone, tmp_path):
     folder = begin_like(alone(["ssd"]), tmp_path / "resumed")
     train(folder, "multi_worker", ["ssd"], "stop")
@@ -161,7 +161,7 @@ def test_processes_that_are_not_attached_train_apart(alone, tmp_path):
     assert distance(*ranks) > 1e-3
 
 
-@QUICK_ON_TORCH
+@pytest.mark.slow  # tests/flows/test_group.py kills one too
 def test_a_process_whose_peer_is_killed_ends(alone, tmp_path):
     folder = begin_like(alone(["ssd"]), tmp_path / "killed")
     arguments = [PROGRAM, str(folder), "multi_worker", "0", ",".join(TOLERANCES)]
