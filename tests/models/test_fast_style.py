@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from cases import check_task, compiled, open_elsewhere, random_vgg16
+from cases import QUICK_ON_TORCH, check_task, compiled, open_elsewhere, random_vgg16
 
 import zoo
 from zoo.models.style_network import StyleNetwork
@@ -30,6 +30,7 @@ def test_it_keeps_the_contract_of_a_task():
     check_task(small(), PICTURES, None, learning_rate=1e-3)
 
 
+@QUICK_ON_TORCH
 def test_it_learns_a_style(tmp_path):
     keras.utils.set_random_seed(0)
     task = small()

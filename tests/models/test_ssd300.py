@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from cases import SLOW_ON_JAX, check_loads_elsewhere, check_task, fit_one_epoch, squares
+from cases import QUICK_ON_TORCH, check_loads_elsewhere, check_task, fit_one_epoch, squares
 
 import zoo
 
@@ -45,7 +45,7 @@ def small(**overrides):
     return zoo.create("ssd300_vgg16", **options | overrides)
 
 
-@SLOW_ON_JAX  # TinySSD is the same detector
+@QUICK_ON_TORCH  # TinySSD is the same detector
 def test_the_contract_of_a_task_holds():
     task = small(class_names=["square", "disc"])
     images, _ = squares(4)
@@ -64,7 +64,7 @@ def trained():
     return task, images, labels
 
 
-@SLOW_ON_JAX
+@QUICK_ON_TORCH
 def test_pictures_without_objects_have_a_finite_loss(trained):
     task, images, labels = trained
     nothing = labels | {"labels": np.full_like(labels["labels"], -1)}
@@ -73,7 +73,7 @@ def test_pictures_without_objects_have_a_finite_loss(trained):
     assert losses["box_loss"] == 0
 
 
-@SLOW_ON_JAX
+@QUICK_ON_TORCH
 def test_a_published_file_gives_the_same_detections_on_every_backend(trained, tmp_path):
     task, images, _ = trained
     check_loads_elsewhere(task, list(images[:2]), tmp_path, atol=1e-4)
