@@ -3,7 +3,8 @@
 from functools import partial
 
 import zoo
-from flows.config import Config, MultiboxLoss
+from flows.config import Config
+from flows.config_sections import MultiboxLoss
 from flows.runtime import UserError
 from zoo.data import (
     build_classification_pipeline,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flows.config import Gate
+from flows.config_sections import Gate
 
 
 @dataclass(frozen=True)

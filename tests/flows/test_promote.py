@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.config import Gate
+from flows.config_sections import Gate
 from flows.promote import decide
 
 pytestmark = pytest.mark.any_backend

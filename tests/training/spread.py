@@ -27,6 +27,7 @@ from cases import (  # noqa: E402
     square_classes,
     squares,
 )
+from stops import StopAfter, StoppedError  # noqa: E402
 
 import zoo  # noqa: E402
 from zoo import training  # noqa: E402
@@ -85,11 +86,18 @@ CASES = {
     "ssd_bfloat16": (lambda: smooth_ssd("mixed_bfloat16"), objects, 2e-4, True, None),
     "ssd_norm": (smooth_ssd, objects, 2e-4, True, None),
     "classifier": (lambda: small_classifier(dtype="float32"), classified, 2e-4, True, None),
+    "classifier_parts": (
+        lambda: small_classifier(dtype="float32"),
+        classified,
+        2e-4,
+        False,
+        None,
+    ),
     "fcn": (lambda: small_fcn(frozen_norm=True, dtype="float32"), classes, 0.02, False, None),
 }
 
 
-def run(name, folder, distribution):
+def run(name, folder, distribution, given):
     create, data, rate, synchronized, clip = CASES[name]
     # All begin as the leader does; JAX wants the same everywhere.
     keras.utils.set_random_seed(3 if BACKEND == "jax" else 3 + distribution.rank)
@@ -99,7 +107,8 @@ def run(name, folder, distribution):
         optimizer = keras.optimizers.SGD(rate, momentum=0.9, global_clipnorm=clip)
         task.compile(optimizer=optimizer)
         distribution.attach(task, synchronized=synchronized)
-        if (start := folder / f"{name}.start.npz").exists():
+        start = folder / f"{name}.start.npz"
+        if given:
             with np.load(start) as file:
                 task.set_weights([file[key] for key in file.files])
         elif distribution.leads:
@@ -147,21 +156,6 @@ def run(name, folder, distribution):
         (folder / f"{name}.json").write_text(json.dumps(events))
 
 
-class StoppedError(Exception):
-    """Stands for whatever ends a process."""
-
-
-class StopAfter(keras.callbacks.Callback):
-    def __init__(self, batches):
-        super().__init__()
-        self.left = batches
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            raise StoppedError
-
-
 class Asks(keras.callbacks.Callback):
     """The leader asks a model on one device, with a number of pictures that nothing divides."""
 
@@ -182,7 +176,9 @@ class Asks(keras.callbacks.Callback):
 if __name__ == "__main__":
     folder, kind, devices = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     names = sys.argv[4].split(",")
+    # Before the processes have joined: what one of them writes the other has not been given.
+    given = [(folder / f"{name}.start.npz").exists() for name in names]
     spread = build_distribution(kind, devices=devices or None)
-    for name in names:
-        run(name, folder, spread)
+    for name, has_start in zip(names, given, strict=True):
+        run(name, folder, spread, has_start)
     print(json.dumps({"devices": spread.devices, "place": find_place().rank}))

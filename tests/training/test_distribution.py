@@ -127,6 +127,13 @@ def test_what_is_reported_is_that_of_one_device(spread):
 
 
 @QUICK_ON_TORCH
+def test_processes_end_alike_whatever_each_began_with_and_saw(tmp_path):
+    train(tmp_path, "multi_worker", ["classifier_parts"])
+    leader, other = (weights(tmp_path, "classifier_parts", rank) for rank in range(2))
+    assert distance(leader, other) == 0.0  # moving statistics of different pictures included
+
+
+@QUICK_ON_TORCH
 def test_a_group_goes_on_where_one_process_stopped(alone, tmp_path):
     folder = begin_like(alone(["ssd"]), tmp_path / "resumed")
     train(folder, "none", ["ssd"], "stop")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
+from stops import StopAfter, StoppedError
 
 from zoo import training
 from zoo.training.checkpoint import restore_checkpoint, save_checkpoint
@@ -68,21 +69,6 @@ def stream(start):
     )[start * BATCH :]
     y = x.sum(1, keepdims=True)
     return tf.data.Dataset.from_tensor_slices((x[rows], y[rows])).batch(BATCH)
-
-
-class StoppedError(Exception):
-    """Stands for whatever ends a process."""
-
-
-class StopAfter(keras.callbacks.Callback):
-    def __init__(self, batches):
-        super().__init__()
-        self.left = batches
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            raise StoppedError
 
 
 class StopInEvaluation(keras.callbacks.Callback):

@@ -52,7 +52,9 @@ def build_distribution(kind: str = "none", *, devices: int | None = None) -> Dis
     if backend == "tensorflow":
         from zoo.training.distribution import tensorflow_devices
 
-        return tensorflow_devices.mirrored(devices) if kind == "mirrored" else _tpu()
+        if kind == "tpu":
+            return tensorflow_devices.tpu()
+        return tensorflow_devices.mirrored(devices)
     from zoo.training.distribution import jax_devices
 
     return jax_devices.JaxDevices(kind, devices)
@@ -78,12 +80,6 @@ def _workers(backend, devices) -> Distribution:
     from zoo.training.distribution.workers import Workers
 
     return Workers(place, open_group(place))
-
-
-def _tpu() -> Distribution:
-    from zoo.training.distribution.tensorflow_devices import tpu
-
-    return tpu()
 
 
 def _instead(backend) -> str:
