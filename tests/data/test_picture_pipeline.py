@@ -33,6 +33,13 @@ def test_a_stream_entered_anywhere_equals_the_whole_one(bananas):
         np.testing.assert_array_equal(batch, wanted)
 
 
+def test_a_share_of_a_batch_is_what_the_batch_holds_there(bananas):
+    options = {"augment": ["random_resized_crop", "flip"]}
+    ours = stream(bananas, share=(1, 2), **options)
+    for batch, part in zip(stream(bananas, **options), ours, strict=True):
+        np.testing.assert_array_equal(part, batch[1:])
+
+
 def test_an_epoch_shows_every_picture_once_fitted_as_the_converter_does(bananas):
     expected = [CONVERTER.convert(picture)[0] for picture in stored(bananas)]
     for epoch in (stream(bananas)[:3], stream(bananas)[3:]):

@@ -115,6 +115,12 @@ def test_stream_entered_at_a_step_equals_the_uninterrupted_one(source):
         assert_same(stream(source, start_step=start_step, **options), whole[start_step:])
 
 
+def test_a_share_of_a_batch_is_what_the_batch_holds_there(source):
+    whole, ours = stream(source, augment="light"), stream(source, augment="light", share=(1, 2))
+    last = [(images[1:], {"segmentation": y["segmentation"][1:]}) for images, y in whole]
+    assert_same(ours, last)
+
+
 def test_epochs_and_seeds_cut_other_windows(source):
     options = {"limit": 1, "batch_size": 1}
     (first, second), (other, _) = stream(source, **options), stream(source, seed=4, **options)
