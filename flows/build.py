@@ -16,7 +16,13 @@ from zoo.data import (
     steps_per_epoch,
 )
 from zoo.models import RCNN, FastStyle, reuse_rows
-from zoo.training import FitRegionSVMs, UnfreezeStages, build_optimizer, depth_multipliers
+from zoo.training import (
+    EarlyStopping,
+    FitRegionSVMs,
+    UnfreezeStages,
+    build_optimizer,
+    depth_multipliers,
+)
 from zoo.weights import classifier_rows, imagenet_classes
 
 
@@ -163,6 +169,32 @@ def build_unfreezing(config: Config) -> list:
     """Return the callback that lets the backbone join stage by stage, where the config says so."""
     every = config.train.unfreeze_every
     return [] if every is None else [UnfreezeStages(every)]
+
+
+def build_stopping(config: Config, task, folder, steps: int, report, distribution):
+    """Return the early stopping that the config asks for, or None.
+
+    Args:
+        folder: of its files.
+        steps: of an epoch.
+    """
+    chosen = config.train.early_stopping
+    if chosen is None:
+        return None
+    if isinstance(task, RCNN):
+        raise UserError(
+            f"preset {config.model.preset} fits its machines after the last epoch; leave "
+            "train.early_stopping out"
+        )
+    return EarlyStopping(
+        folder,
+        metric=chosen.metric or config.gate.metric,
+        patience=chosen.patience,
+        min_delta=chosen.min_delta,
+        steps_per_epoch=steps,
+        report=report,
+        distribution=distribution,
+    )
 
 
 def build_run_optimizer(config: Config, source, task):

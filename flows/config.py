@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from flows import config_errors
 from flows.config_errors import ConfigError, Document
@@ -40,6 +40,13 @@ class Config(Section):
     data: Data
     train: Train
     gate: Gate | None = None
+
+    @model_validator(mode="after")
+    def _stops_by_a_metric(self) -> "Config":
+        stopping = self.train.early_stopping
+        if stopping is not None and stopping.metric is None and self.gate is None:
+            raise ValueError("train.early_stopping needs a metric, its own or that of a gate")
+        return self
 
 
 def load_config(

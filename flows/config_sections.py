@@ -206,6 +206,18 @@ class MultiboxLoss(Section):
     smooth: bool = False
 
 
+class EarlyStopping(Section):
+    """End a training after `patience` evaluations in a row that were not the best.
+
+    The model of the best one is published. `metric`: the gate's, if it is left out. `min_delta`:
+    only what is better by more than this is better.
+    """
+
+    patience: Annotated[int, Field(ge=1)]
+    metric: Metric | None = None
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+
+
 class Train(Section):
     """How long and by which rule.
 
@@ -219,6 +231,7 @@ class Train(Section):
     loss: Annotated[BookLoss | MultiboxLoss, Field(discriminator="name")] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     unfreeze_every: Annotated[int, Field(ge=1)] | None = None
+    early_stopping: EarlyStopping | None = None
     evaluate_every: Annotated[int, Field(ge=1)] = 1
     checkpoint_steps: Annotated[int, Field(ge=1)] = 100
     log_steps: Annotated[int, Field(ge=1)] = 10

@@ -22,6 +22,7 @@ from contextlib import suppress
 from flows.supervisor import WORKER, describe_end
 
 POLL_SECONDS = 0.1
+LOST_PEER = 75  # a process' exit code: another one was gone
 GRACE_SECONDS = 5.0  # between being asked to end and being killed
 _USERS_MISTAKE = 2
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl
@@ -76,7 +77,8 @@ def _watch(processes: Sequence[subprocess.Popen]) -> int:
         codes = [process.poll() for process in processes]
         bad = [(rank, code) for rank, code in enumerate(codes) if code]
         if bad:
-            rank, code = bad[0]
+            # Those that lost a process end too, and say so; the cause is the one that was lost.
+            rank, code = min(bad, key=lambda found: found[1] == LOST_PEER)
             if code == _USERS_MISTAKE:  # it has told it; the last line of the log is that
                 return _USERS_MISTAKE
             print(

@@ -16,7 +16,8 @@ fields of its kind:
     evaluation  step, epoch, metrics
     sample      step, path: a picture, its path relative to the run folder
     checkpoint  step
-    published   path, sha256
+    stopped     step, epoch, best_step, best, metric: the training ends before its last epoch
+    published   path, sha256, step: that its weights are of
     finished    step, metrics, timings
     failed      reason
 

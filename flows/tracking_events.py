@@ -34,8 +34,12 @@ def tags_of(event: dict) -> list[RunTag]:
         tags = {"backend": event["backend"], "data_digest": json.dumps(event["data_digest"])}
     elif event["kind"] == "resumed":
         tags = {"resumed_at_step": event["step"]}
+    elif event["kind"] == "stopped":
+        tags = {"stopped_at_step": event["step"]}
     elif event["kind"] == "published":
         tags = {"model_sha256": event["sha256"]}
+        if "step" in event:  # journals of before do not tell it
+            tags["model_step"] = event["step"]
     return [RunTag(key, str(value)[:5000]) for key, value in tags.items()]
 
 

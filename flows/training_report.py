@@ -86,6 +86,12 @@ class Progress:
         told = brief(event["metrics"], "val/")
         self.bar.write(f"epoch {event['epoch']}/{self.epochs}: {told}")
 
+    def _on_stopped(self, event: dict) -> None:
+        self.bar.write(
+            f"stopped after epoch {event['epoch']}: {event['metric']} was best after step "
+            f"{event['best_step']}, {event['best']:.3f}"
+        )
+
     def _on_resumed(self, event: dict) -> None:
         self.bar.write(f"going on from step {event['step']}")
 

@@ -198,7 +198,8 @@ def _told_by_training(events: list[dict], precision: str) -> dict | None:
     finished = last_event(events, "finished") or {}
     if finished.get("metrics"):
         return finished["metrics"]
-    evaluation = last_event(events, "evaluation")
+    step = (last_event(events, "published") or {}).get("step")  # journals of before do not tell it
+    evaluation = last_event([e for e in events if step in (None, e.get("step"))], "evaluation")
     if evaluation is None or precision != "float32":
         return None
     return {key.removeprefix("val/"): value for key, value in evaluation["metrics"].items()}

@@ -77,7 +77,7 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
 
     chosen = config.distribution
     distribution = build_distribution(chosen.kind, devices=chosen.devices)
-    with distribution.scope():
+    with distribution.scope(), distribution.watched():
         _train_within(distribution, config, run_dir, journal)
 
 
@@ -132,21 +132,30 @@ def _train_within(distribution, config: Config, run_dir: Path, journal: Journal)
 
     stream = build.build_stream(config, source, task, distribution.share, preparing)
     data_rate = _pictures_per_second(stream(0), config.data.batch_size)
-    training.fit(
+    folder = run_dir / "checkpoint"
+    stopping = build.build_stopping(config, task, folder, steps, journal.append, distribution)
+    done = training.fit(
         task,
         stream,
         steps_per_epoch=steps,
         epochs=config.train.epochs,
-        checkpoint=run_dir / "checkpoint" / "state.npz",
+        checkpoint=folder / "state.npz",
         checkpoint_steps=config.train.checkpoint_steps,
         callbacks=callbacks,
         report=journal.append,
+        stopping=stopping,
         distribution=distribution,
     )
-    distribution.on_leader(task, lambda model: _publish(model, run_dir / "model.keras", journal))
+
+    def publish(model):
+        if stopping is not None and stopping.best_step is not None:
+            stopping.restore_best(model)
+        _publish(model, run_dir / "model.keras", journal, stopping.best_step if stopping else done)
+
+    distribution.on_leader(task, publish)
     journal.append(
         "finished",
-        step=steps * config.train.epochs,
+        step=done,
         metrics={},
         timings={
             "worker_seconds": time.monotonic() - started,
@@ -157,9 +166,9 @@ def _train_within(distribution, config: Config, run_dir: Path, journal: Journal)
     )
 
 
-def _publish(task, path: Path, journal: Journal) -> None:
+def _publish(task, path: Path, journal: Journal, step: int) -> None:
     task.publish(path)
-    journal.append("published", path=path.name, sha256=_sha256(path))
+    journal.append("published", path=path.name, sha256=_sha256(path), step=step)
 
 
 def _pictures_per_second(dataset, batch_size, batches=8):

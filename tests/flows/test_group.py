@@ -20,7 +20,7 @@ from flows import group
 from flows.config import ConfigError, config_hash, dump_config, load_config
 from flows.journal import last_event, read_journal
 from flows.runtime import worker_environment
-from zoo.training.distribution import find_place
+from zoo.training.distribution import find_place, heartbeat
 
 BACKEND = keras.backend.backend()
 
@@ -31,6 +31,13 @@ if what == "mistake" and rank == 1:
     sys.exit(2)
 if what == "crash" and rank == 1:
     os.kill(os.getpid(), 9)
+if what == "loses" and rank == 1:
+    open("loses.gone", "w").close()
+    os.kill(os.getpid(), 9)
+if what == "loses":  # it hears of it
+    while not os.path.exists("loses.gone"):
+        time.sleep(0.01)
+    sys.exit(75)
 open(f"{what}.{rank}", "w").write(str(os.getpid()))
 time.sleep(0.2 if what == "done" else 60)
 """
@@ -56,6 +63,13 @@ def test_a_group_ends_with_its_first_bad_end(stand_in, capfd, what, code):
     assert capfd.readouterr().err == (told if code == 1 else "")
     for file in stand_in.glob(f"{what}.*"):
         assert not psutil.pid_exists(int(file.read_text()))
+
+
+@pytest.mark.any_backend
+def test_the_one_that_was_lost_is_told_of_not_those_that_lost_it(stand_in, capfd):
+    assert heartbeat.LOST_PEER == group.LOST_PEER
+    assert group.main(["loses", "2"]) == 1
+    assert "process 1 of 2 was killed" in capfd.readouterr().err
 
 
 @pytest.mark.any_backend
@@ -97,6 +111,9 @@ def test_the_command_is_not_for_a_launcher():
 CHANGES = [
     "train.optimizer={name: sgd, learning_rate: 1.0e-4, momentum: 0.9}",
     "distribution.synchronized=true",
+    "train.epochs=4",
+    # It learns next to nothing: the first evaluation stays the best, the third is the last.
+    "train.early_stopping={patience: 2, min_delta: 0.5}",
 ]
 
 
@@ -161,5 +178,10 @@ def test_a_run_of_two_that_lost_one_ends_as_the_run_of_one(tmp_path):
     events = read_journal(Path(two["run_dir"]) / "journal.jsonl")
     assert last_event(events, "started")["devices"] == 2
     assert last_event(events, "resumed") is not None
+    for told in (events, read_journal(one / "journal.jsonl")):
+        stopped = last_event(told, "stopped")
+        assert (stopped["step"], stopped["best_step"]) == (12, 4)
+        assert last_event(told, "published")["step"] == 4
+        assert last_event(told, "finished")["step"] == 12
     for got, wanted in zip(weights(two["run_dir"]), weights(one), strict=True):
         np.testing.assert_allclose(got, wanted, atol=2e-5)

@@ -186,6 +186,23 @@ def test_a_process_whose_peer_is_killed_ends(alone, tmp_path):
             process.communicate()
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "model_parallel"])
+def test_devices_leave_out_different_units(kind, tmp_path):
+    """Alike, as the seeds are, no unit would be left out on one device only."""
+    arguments = ["tests/training/masks.py", kind]
+    if kind == "multi_worker":
+        finish_group(start_group([*arguments, "0", str(tmp_path)], BACKEND))
+    else:
+        run_python([*arguments, "2", str(tmp_path)], CUDA_VISIBLE_DEVICES="-1")
+    for file in tmp_path.glob("*.npy"):
+        for units in np.load(file):
+            shares = [np.mean(np.isclose(units, seen)) for seen in (0.0, 1.0, 2.0)]
+            # Of 400 units a half, give or take: the deviation is .025
+            assert shares == pytest.approx([0.25, 0.5, 0.25], abs=0.1)
+        np.testing.assert_array_equal(units, np.load(tmp_path / "0.npy")[-1])
+        assert not np.array_equal(*np.load(file))  # each step leaves out others
+
+
 PLACES = {
     "alone": ({}, (0, 1, 0)),
     "torchrun": (

@@ -3,6 +3,7 @@
 from zoo.training.callbacks import EvaluateAnswers, ReportProgress
 from zoo.training.checkpoint import Checkpointer, restore_checkpoint, save_checkpoint
 from zoo.training.depth import UnfreezeStages, depth_multipliers, stage_keys
+from zoo.training.early_stopping import EarlyStopping
 from zoo.training.fit import fit
 from zoo.training.optimizers import build_optimizer
 from zoo.training.region_svms import FitRegionSVMs
@@ -10,6 +11,7 @@ from zoo.training.synthesis import ResumableSynthesis
 
 __all__ = [
     "Checkpointer",
+    "EarlyStopping",
     "EvaluateAnswers",
     "FitRegionSVMs",
     "ReportProgress",

@@ -88,6 +88,8 @@ class ReportProgress(keras.callbacks.Callback):
 class EvaluateAnswers(keras.callbacks.Callback):
     """Score answers on held-out pictures every so many epochs and after the last.
 
+    Callbacks behind it find the scores in their logs, in the leader.
+
     Args:
         report: called as report("evaluation", ...), and as report("sample", ...) a drawn picture.
         answers: how the model is asked, of `zoo.answers`.
@@ -136,9 +138,9 @@ class EvaluateAnswers(keras.callbacks.Callback):
         if done % self.every_epochs and done != self.epochs:
             return
         self.distribution.settle(self.model)
-        self.distribution.on_leader(self.model, lambda model: self._evaluate(model, done))
+        self.distribution.on_leader(self.model, lambda model: self._evaluate(model, done, logs))
 
-    def _evaluate(self, model, done):
+    def _evaluate(self, model, done, logs):
         step = done * self.steps_per_epoch
         scores = self._scores(model, step)
         metrics = scalar_metrics(scores.metrics())
@@ -149,6 +151,8 @@ class EvaluateAnswers(keras.callbacks.Callback):
         if (picture := scores.picture()) is not None:
             self._keep(picture, "confusion", step)
         self.report("evaluation", step=step, epoch=done, metrics=metrics)
+        if logs is not None:
+            logs.update(metrics)  # for the callbacks behind this one
 
     def _scores(self, model, step):
         """Ask about a few pictures at a time and draw the first ones; return the score sheet."""

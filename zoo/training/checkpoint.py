@@ -6,12 +6,13 @@ schedule are functions of it.
 """
 
 import json
-import os
 import zipfile
 from pathlib import Path
 
 import keras
 import numpy as np
+
+from zoo.training.replacing import replacing
 
 
 def save_checkpoint(path, task, step) -> None:
@@ -22,19 +23,13 @@ def save_checkpoint(path, task, step) -> None:
         task: a compiled task whose optimizer is built.
         step: training steps done so far.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     header = {"step": int(step), "backend": keras.backend.backend()}
     arrays = {"header": np.frombuffer(json.dumps(header).encode(), "uint8")}
     for group, variables in _variables(task).items():
         for index, variable in enumerate(variables):
             arrays[f"{group}/{index}"] = variable.numpy()
-    partial = path.with_suffix(".partial")
-    with open(partial, "wb") as file:
+    with replacing(Path(path)) as file:
         np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
 
 
 def restore_checkpoint(path, task) -> int:

@@ -18,6 +18,7 @@ def fit(
     checkpoint_steps,
     callbacks,
     report,
+    stopping=None,
     distribution=_ALONE,
 ):
     """Train a compiled task from its checkpoint, or from the start, to the end of the last epoch.
@@ -33,16 +34,19 @@ def fit(
         checkpoint_steps: steps between checkpoints within an epoch.
         callbacks: a function from the first step to the run's callbacks, called before each `fit`.
         report: called as report(kind, **fields), with kinds "resumed" and "checkpoint".
+        stopping: an `EarlyStopping`, or None.
         distribution: that the task is attached to; call this within its scope. All processes read
             the checkpoint, the leader writes it, and it does not tell how many they were.
-    Returns: the steps done before this call.
+    Returns: the steps done in all.
     """
     task.optimizer.build(task.trainable_variables)
-    first = 0
+    done = 0
     if Path(checkpoint).exists():
-        first = restore_checkpoint(checkpoint, task)
-        report("resumed", step=first)
-    for start, stop in _stretches(first, steps_per_epoch, epochs):
+        done = restore_checkpoint(checkpoint, task)
+        report("resumed", step=done)
+    for start, stop in _stretches(done, steps_per_epoch, epochs):
+        if stopping is not None and stopping.is_over():
+            break
         saver = Checkpointer(
             checkpoint,
             every_steps=checkpoint_steps,
@@ -51,6 +55,7 @@ def fit(
             report=report,
             distribution=distribution,
         )
+        last = [saver] if stopping is None else [stopping, saver]
         begun = [RestoreMetrics(checkpoint, distribution)] if start % steps_per_epoch else []
         task.fit(
             stream(start),
@@ -58,10 +63,11 @@ def fit(
             epochs=stop // steps_per_epoch,
             steps_per_epoch=min(stop - start, steps_per_epoch),
             shuffle=False,
-            callbacks=[*begun, *callbacks(start), saver],
+            callbacks=[*begun, *callbacks(start), *last],
             verbose=0,
         )
-    return first
+        done = saver.step
+    return done
 
 
 def _stretches(first, steps_per_epoch, epochs):

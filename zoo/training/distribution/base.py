@@ -1,6 +1,6 @@
 """What a training must ask of how it is spread; and the answer of a training on one device."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -31,6 +31,14 @@ class Distribution:
         """Return the context in which the task is built, compiled and trained."""
         return nullcontext()
 
+    def watched(self) -> AbstractContextManager[Any]:
+        """Return the context in which a process that loses another one ends itself.
+
+        Leave it when there is nothing more to wait for. An exception that leaves it ends the
+        others too.
+        """
+        return nullcontext()
+
     def attach(self, task, *, synchronized: bool = False) -> None:
         """Make a compiled task train as one of the group; all begin with the leader's weights.
 
@@ -56,6 +64,10 @@ class Distribution:
     def mean(self, value: float) -> float:
         """Return the mean of a number over the processes."""
         return value
+
+    def from_leader(self, values: Sequence[float]) -> Sequence[float]:
+        """Return the leader's numbers, as float32, in every process."""
+        return values
 
     def on_leader(self, task, ask: Callable[[Any], Any]) -> None:
         """Call `ask` with a model on one device that has the task's weights, in the leader only."""

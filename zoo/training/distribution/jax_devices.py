@@ -10,8 +10,10 @@ import re
 import jax
 import keras
 import numpy as np
+from jax.experimental import multihost_utils
 
 from zoo.training.distribution.base import Distribution
+from zoo.training.distribution.heartbeat import Heartbeat
 from zoo.training.distribution.place import Place
 from zoo.training.distribution.twin import Twin
 
@@ -58,6 +60,13 @@ class JaxWorkers(JaxDevices):
             jax.config.update("jax_cpu_collectives_implementation", "gloo")
             jax.distributed.initialize(place.address, place.size, place.rank)
         super().__init__("data_parallel")
+        self._place = place
+
+    def watched(self):
+        return Heartbeat(self._place, self.from_leader) if self.size > 1 else super().watched()
+
+    def from_leader(self, values):
+        return multihost_utils.broadcast_one_to_all(np.asarray(values, "float32"))
 
 
 class _SplitFilters(keras.distribution.ModelParallel):

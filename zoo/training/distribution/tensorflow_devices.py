@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from zoo.training.distribution.base import Distribution
+from zoo.training.distribution.seeds import draw_apart
 from zoo.training.distribution.twin import Twin
 
 
@@ -26,6 +27,7 @@ class Replicas(Distribution):
         for layer in task._flatten_layers() if synchronized else ():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True
+        draw_apart(task, _replica)
         self._clip_whole_gradients(task.optimizer)
 
     def on_leader(self, task, ask) -> None:
@@ -47,6 +49,11 @@ class Replicas(Distribution):
             return [gradient / self.devices for gradient in clip(total)]
 
         optimizer._clip_gradients = clip_sum
+
+
+def _replica():
+    context = tf.distribute.get_replica_context()
+    return 0 if context is None else context.replica_id_in_sync_group
 
 
 def mirrored(devices: int | None = None) -> Replicas:

@@ -2,7 +2,6 @@
 
 import torch
 import torch.distributed
-from torch.distributed.nn.functional import all_reduce
 
 from zoo.training.distribution.place import Place
 
@@ -18,4 +17,18 @@ def open_group(place: Place):
         rank=place.rank,
         world_size=place.size,
     )
-    return all_reduce
+    return _Sum.apply
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over processes; each one's gradient is the sum of all that comes back."""
+
+    @staticmethod
+    def forward(_, tensor):
+        total = tensor.detach().clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_, gradient):
+        return _Sum.forward(_, gradient)

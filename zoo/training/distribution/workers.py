@@ -13,7 +13,9 @@ from keras import ops
 
 from zoo.layers import BatchNorm
 from zoo.training.distribution.base import Distribution
+from zoo.training.distribution.heartbeat import Heartbeat
 from zoo.training.distribution.place import Place
+from zoo.training.distribution.seeds import draw_apart
 
 
 class Workers(Distribution):
@@ -27,11 +29,15 @@ class Workers(Distribution):
     def __init__(self, place: Place, add: Callable):
         self.rank, self.size = place.rank, place.size
         self.devices = place.size
-        self._add = add
+        self._place, self._add = place, add
+
+    def watched(self):
+        return Heartbeat(self._place, self.from_leader)
 
     def attach(self, task, *, synchronized: bool = False) -> None:
         if synchronized:
             self._synchronize(task)
+        draw_apart(task, lambda: self.rank)
         self._take_leaders(task.trainable_variables + _floats(task.non_trainable_variables))
         optimizer = task.optimizer
         apply = optimizer.apply
@@ -69,7 +75,10 @@ class Workers(Distribution):
                 variable.assign(ops.zeros_like(variable.value))
 
     def mean(self, value: float) -> float:
-        return float(ops.convert_to_numpy(self._add(ops.convert_to_tensor([value])))[0]) / self.size
+        return float(self._total([value])[0]) / self.size
+
+    def from_leader(self, values):
+        return self._total(values if self.leads else [0.0] * len(values))
 
     def on_leader(self, task, ask) -> None:
         if self.leads:
@@ -91,6 +100,9 @@ class Workers(Distribution):
             for tensor, start, end in zip(present, ends, ends[1:], strict=False)
         )
         return [None if tensor is None else next(sums) for tensor in tensors]
+
+    def _total(self, values: Sequence[float]):
+        return ops.convert_to_numpy(self._add(ops.convert_to_tensor(values, "float32")))
 
     def _take_leaders(self, variables) -> None:
         ours = [v.value if self.leads else ops.zeros_like(v.value) for v in variables]
