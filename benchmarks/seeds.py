@@ -1,11 +1,12 @@
 """Final AP of one config over several seeds: do the backends train alike, and bfloat16 as float32?
 
-    python benchmarks/seeds.py [--config configs/tiny_ssd_reduced.yaml] [--seeds 3]
+    python benchmarks/seeds.py [--config configs/tiny_ssd_reduced.yaml] [--seeds 3] [--workers N]
 
 Every run is a worker process of its own. Initial weights differ between backends, whose random
 generators do, so the question is whether the means differ by more than the seeds scatter. torch
-runs in mixed_bfloat16 too where the processor has it: `precision: auto` takes it there. Prints a
-table and appends a JSON line a run to benchmarks/results/seeds.jsonl.
+runs in mixed_bfloat16 too where the processor has it: `precision: auto` takes it there. With
+`--workers 2` every run is one of two processes that share each batch, batch norms included: it must
+end as well as one process does. Prints a table and appends a JSON line a run to benchmarks/results/seeds.jsonl.
 """
 
 import argparse
@@ -33,15 +34,19 @@ def contenders():
     return rows
 
 
-def train(config_path, backend, precision, seed, folder):
-    """Train one run in a worker process; return its last validation metrics and the seconds."""
+def train(config_path, backend, precision, seed, folder, workers=1):
+    """Train one run in worker processes; return its last validation metrics and the seconds."""
     overrides = [f"train.seed={seed}", f"precision={precision}"]
+    if workers > 1:
+        overrides += ["distribution.kind=multi_worker", "distribution.synchronized=true"]
     config = resolve_config(load_config(config_path, overrides, backend))
     run_dir = Path(folder) / f"{backend}-{precision}-{seed}"
     run_dir.mkdir()
     (run_dir / "config.yaml").write_text(dump_config(config))
     start = time.monotonic()
     command = [sys.executable, "-m", "flows.worker", "train", str(run_dir)]
+    if workers > 1:
+        command = [sys.executable, "-m", "flows.group", str(run_dir), str(workers)]
     environment = worker_environment(backend)
     with (run_dir / "worker.log").open("w") as log:
         subprocess.run(command, env=environment, cwd=ROOT, check=True, stdout=log, stderr=log)
@@ -54,16 +59,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", default="configs/tiny_ssd_reduced.yaml")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=1, help="processes that train together")
     args = parser.parse_args()
+    if args.workers > 1:
+        print(f"{args.workers} processes a run")
     print(f"{'':26} {'AP50 mean':>9} {'sd':>6} {'AP mean':>9} {'sd':>6} {'s a run':>8}")
     with tempfile.TemporaryDirectory() as folder, RESULTS.open("a") as results:
         for backend, precision in contenders():
             rows = []
             for seed in range(args.seeds):
-                metrics, seconds = train(ROOT / args.config, backend, precision, seed, folder)
+                metrics, seconds = train(
+                    ROOT / args.config, backend, precision, seed, folder, args.workers
+                )
                 row = {"ap50": metrics["val/ap50"], "ap": metrics["val/ap"], "seconds": seconds}
                 rows.append(row)
                 about = {"config": args.config, "backend": backend, "precision": precision}
+                about |= {"workers": args.workers} if args.workers > 1 else {}
                 row = about | {"seed": seed, "time": time.strftime("%F")} | row
                 results.write(json.dumps(row) + "\n")
             title = f"{backend}, {precision}"
