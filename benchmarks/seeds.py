@@ -5,8 +5,9 @@
 Every run is a worker process of its own. Initial weights differ between backends, whose random
 generators do, so the question is whether the means differ by more than the seeds scatter. torch
 runs in mixed_bfloat16 too where the processor has it: `precision: auto` takes it there. With
-`--workers 2` every run is one of two processes that share each batch, batch norms included: it must
-end as well as one process does. Prints a table and appends a JSON line a run to benchmarks/results/seeds.jsonl.
+`--workers 2` every run is one of two processes that share each batch, batch norms included: it
+must end as well as one process does. Prints a table and appends a JSON line a run to
+benchmarks/results/seeds.jsonl.
 """
 
 import argparse
