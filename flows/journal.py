@@ -17,6 +17,7 @@ fields of its kind:
     sample      step, path: a picture, its path relative to the run folder
     checkpoint  step
     published   path, sha256
+    hardware    step, path: the report, picture, facts, metrics: its figures
     finished    step, metrics, timings
     failed      reason
 
