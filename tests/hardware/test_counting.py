@@ -163,6 +163,7 @@ def test_a_frozen_backbone_has_no_backward_pass():
     assert work.operations - work.forward_operations == head  # the head's weights' gradient
 
 
+@SLOW_ON_JAX
 def test_mixed_precision_halves_the_bytes_of_features():
     images, labels = classified()
     whole = step_of(small_classifier(), images, labels)

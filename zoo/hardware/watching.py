@@ -5,11 +5,13 @@ from contextlib import contextmanager
 import keras
 
 from zoo.hardware.counting import StepWork, count_step
-from zoo.layers.calls import watching
+from zoo.layers.calls import Call, watching
 
 
 class StepRecord:
-    """Counts a step of a task while it is trained. What was counted is `work`, None before.
+    """Counts a step of a task that is trained.
+
+    While the step is taken it only takes notes: what cannot be counted ends no training.
 
     Args:
         task: compiled.
@@ -18,15 +20,22 @@ class StepRecord:
 
     def __init__(self, task, pictures: int) -> None:
         self.task, self.pictures = task, pictures
-        self.work: StepWork | None = None
+        self._calls: list[Call] = []
+        self._work: StepWork | None = None
+
+    @property
+    def work(self) -> StepWork | None:
+        """What was counted; None before a step was recorded."""
+        if self._work is None and self._calls:
+            self._work = count_step(self._calls, self.task, pictures=self.pictures)
+        return self._work
 
     @contextmanager
     def recording(self):
         """Watch one step; the first of a process, as later ones are not traced again."""
         with watching(self.task) as watch:
             yield
-        if watch.calls:
-            self.work = count_step(watch.calls, self.task, pictures=self.pictures)
+        self._calls = watch.calls
 
 
 class StepTimes(keras.callbacks.Callback):

@@ -127,5 +127,10 @@ def _tensors(values) -> tuple[Tensor, ...]:
     return tuple(
         (tuple(leaf.shape), keras.backend.standardize_dtype(leaf.dtype))
         for leaf in leaves
-        if hasattr(leaf, "shape") and hasattr(leaf, "dtype")
+        if hasattr(leaf, "shape") and hasattr(leaf, "dtype") and _has_rank(leaf.shape)
     )
+
+
+def _has_rank(shape) -> bool:
+    """TensorFlow has shapes of which not even the number of sides is known."""
+    return getattr(shape, "rank", 0) is not None
