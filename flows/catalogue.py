@@ -14,6 +14,7 @@ from pathlib import Path
 
 from flows.config import Config, ConfigError, load_config
 from flows.console import waiting
+from flows.machine import cache_folder
 from flows.runtime import UserError, choose_backend, worker_environment
 
 _QUESTION = """
@@ -54,12 +55,19 @@ def check_preset(config: Config) -> None:
     kept = _kept()
     if not kept.exists():
         return
-    presets = json.loads(kept.read_text())["presets"]
-    preset = config.model.preset
+    _require(config.model.preset, json.loads(kept.read_text())["presets"], "model.preset: ")
+
+
+def require_preset(preset: str) -> None:
+    """Raise UserError on a preset that does not exist; ask zoo where its names are not known."""
+    _require(preset, names()["presets"], "preset or config file: ")
+
+
+def _require(preset: str, presets: list[str], where: str) -> None:
     if preset not in presets:
         near = difflib.get_close_matches(preset, presets, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(presets)}"
-        raise UserError(f"model.preset: {preset!r} is none; {hint}")
+        raise UserError(f"{where}{preset!r} is none; {hint}")
 
 
 def configs(folder: Path) -> list[tuple[Path, Config | ConfigError]]:
@@ -74,12 +82,7 @@ def configs(folder: Path) -> list[tuple[Path, Config | ConfigError]]:
 
 
 def _kept() -> Path:
-    return _cache_folder() / f"names-{_fingerprint()}.json"
-
-
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "keras-vision-zoo"
+    return cache_folder() / f"names-{_fingerprint()}.json"
 
 
 def _fingerprint() -> str:

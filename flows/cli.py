@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import cli_data, cli_import, cli_stylize
+from flows import cli_data, cli_doctor, cli_import, cli_stylize
 
 app = typer.Typer(
     name="zoo",
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.add_typer(cli_data.app, name="data")
 app.command("import")(cli_import.import_model)
 app.command("stylize")(cli_stylize.stylize)
+app.command("doctor")(cli_doctor.doctor)
 _HOME = Path("mlruns")
 
 Model = Annotated[
@@ -220,24 +221,6 @@ def deploy(pool: Pool = "zoo", prefect_file: PrefectFile = Path("prefect.yaml"))
 
     for name in apply(pool, prefect_file):
         print(f"deployed  {name}")
-
-
-@app.command()
-def doctor(as_json: Json = False) -> None:
-    """Show what this machine has, what is missing, and how to get it."""
-    from flows.console import show_table, waiting
-    from flows.doctor import as_json as plain
-    from flows.doctor import examine
-
-    with waiting("examining backends"):
-        findings = examine(_HOME)
-    if as_json:
-        _print_json(plain(findings))
-    else:
-        rows = [[one.topic, one.state, one.value, one.remedy] for one in findings]
-        show_table(["", "state", "found", "remedy"], rows)
-    if any(one.state == "broken" for one in findings):
-        raise typer.Exit(1)
 
 
 def main() -> None:

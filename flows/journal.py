@@ -18,6 +18,7 @@ fields of its kind:
     checkpoint  step
     stopped     step, epoch, best_step, best, metric: the training ends before its last epoch
     published   path, sha256, step: that its weights are of
+    hardware    step, path: the report, picture, facts, metrics: its figures
     finished    step, metrics, timings
     failed      reason
 

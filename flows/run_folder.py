@@ -7,6 +7,7 @@
     model.keras      the published model               samples/       pictures with detections
     scores.json      the re-scoring elsewhere          predictions.json  what was found in it
     tracking.json    how far the tracking store is     summary.json   the end of the story
+    hardware.json    the step and its machine          roofline.png   the same as a picture
     flow_run         the Prefect flow run it is of     *.lock         held while somebody is at work
 
 The operating system frees a lock when its holder dies, however it dies; so a held lock means a

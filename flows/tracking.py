@@ -163,6 +163,8 @@ class Tracker:
                 self._log_started(event)
             elif event["kind"] == "sample":
                 self._log_picture(event["path"])
+            elif event["kind"] == "hardware":
+                self._log_hardware(event)
 
     def _log_started(self, event: dict) -> None:
         """Log what the worker found; the config's own parameters are logged under their names."""
@@ -170,6 +172,13 @@ class Tracker:
         facts = {key: value for key, value in event.items() if key not in aside}
         self._log_parameters({"worker": facts})
         self._client.log_dict(self.run_id, event, "worker.json")
+
+    def _log_hardware(self, event: dict) -> None:
+        """Log the report and its picture; the figures are metrics already."""
+        self._log_parameters({"hardware": event["facts"]})
+        for name in (event["path"], event["picture"]):
+            if (file := self.folder.path / name).exists():
+                self._client.log_artifact(self.run_id, str(file))
 
     def _log_picture(self, path: str) -> None:
         picture = self.folder.path / path

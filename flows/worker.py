@@ -8,6 +8,7 @@
     python -m flows.worker convert SPEC ...     write a data set as COCO JSON
     python -m flows.worker import NAME FILE ... convert a foreign checkpoint to a model
     python -m flows.worker stylize CONTENT ...  paint a picture in the style of another
+    python -m flows.worker hardware ...         measure this machine, and a training step on it
 
 It computes and writes to the run folder; whoever wants to know what happens follows the journal.
 Exit code 0: done; 2: the user's mistake, told in one line on stderr; anything else is a crash,
@@ -24,7 +25,16 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from flows import annotate, data_check, data_convert, data_show, import_weights, scoring, styling
+from flows import (
+    annotate,
+    data_check,
+    data_convert,
+    data_show,
+    hardware,
+    import_weights,
+    scoring,
+    styling,
+)
 from flows.config import Config, ConfigError, load_config
 from flows.journal import Journal
 from flows.runtime import UserError, backend_version, prepare_process
@@ -77,11 +87,18 @@ def _train(config: Config, run_dir: Path, journal: Journal) -> None:
 
     chosen = config.distribution
     distribution = build_distribution(chosen.kind, devices=chosen.devices)
+    measured = hardware.RunHardware(config, distribution, run_dir)
     with distribution.scope(), distribution.watched():
-        _train_within(distribution, config, run_dir, journal)
+        _train_within(distribution, config, run_dir, journal, measured)
 
 
-def _train_within(distribution, config: Config, run_dir: Path, journal: Journal) -> None:
+def _train_within(
+    distribution,
+    config: Config,
+    run_dir: Path,
+    journal: Journal,
+    measured: hardware.RunHardware,
+) -> None:
     import keras
 
     from flows import build
@@ -128,10 +145,11 @@ def _train_within(distribution, config: Config, run_dir: Path, journal: Journal)
             distribution=distribution,
         )
         fits = build.build_fits(config, source, task, preparing)
-        return [reporters[-1], *build.build_unfreezing(config), *fits, evaluation]
+        watching = measured.callbacks(task, data_rate)
+        return [*watching, reporters[-1], *build.build_unfreezing(config), *fits, evaluation]
 
     stream = build.build_stream(config, source, task, distribution.share, preparing)
-    data_rate = _pictures_per_second(stream(0), config.data.batch_size)
+    data_rate = hardware.pictures_per_second(stream(0), config.data.batch_size)
     folder = run_dir / "checkpoint"
     stopping = build.build_stopping(config, task, folder, steps, journal.append, distribution)
     done = training.fit(
@@ -153,6 +171,7 @@ def _train_within(distribution, config: Config, run_dir: Path, journal: Journal)
         _publish(model, run_dir / "model.keras", journal, stopping.best_step if stopping else done)
 
     distribution.on_leader(task, publish)
+    measured.write(journal, step=done)
     journal.append(
         "finished",
         step=done,
@@ -169,15 +188,6 @@ def _train_within(distribution, config: Config, run_dir: Path, journal: Journal)
 def _publish(task, path: Path, journal: Journal, step: int) -> None:
     task.publish(path)
     journal.append("published", path=path.name, sha256=_sha256(path), step=step)
-
-
-def _pictures_per_second(dataset, batch_size, batches=8):
-    """Time the input pipeline alone: on TensorFlow its waiting hides within the training step."""
-    iterator = iter(dataset.take(batches + 1))
-    next(iterator)
-    start = time.monotonic()
-    count = sum(1 for _ in iterator)
-    return count * batch_size / (time.monotonic() - start)
 
 
 def _facts(config, source, task):
@@ -235,6 +245,7 @@ def _parser():
         ("convert", data_convert, "write a data set as COCO JSON"),
         ("import", import_weights, "convert a foreign checkpoint to a model"),
         ("stylize", styling, "paint a picture in the style of another"),
+        ("hardware", hardware, "measure this machine, and a training step on it"),
     ):
         verb = verbs.add_parser(name, help=told)
         module.add_arguments(verb)

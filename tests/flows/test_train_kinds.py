@@ -1,9 +1,12 @@
 """The main job for models that are no detectors: trained, verified, registered, served."""
 
+import json
+
 import mlflow
 import numpy as np
 import pytest
 from cases import vgg_file
+from mlflow.tracking import MlflowClient
 from PIL import Image
 
 from flows.config import Config
@@ -102,3 +105,23 @@ def test_samples_of_every_kind_are_drawn(runs):
         samples = sorted((RunFolder(summary.run_dir).path / "samples").glob("*.png"))
         assert samples
         assert Image.open(samples[0]).size[1] >= 32
+
+
+def test_every_run_tells_how_near_it_came_to_its_machines_limit(runs):
+    for summary in runs.values():
+        folder = RunFolder(summary.run_dir).path
+        client = MlflowClient(tracking_uri=summary.tracking_uri)
+        told = client.get_run(summary.mlflow_run_id).data
+        report = json.loads((folder / "hardware.json").read_text())
+        fraction = told.metrics.get("hardware/achieved_fraction")
+        assert fraction == report["roofline"]["fraction"], summary.name
+        assert told.metrics["hardware/operations_per_step"] == report["step"]["operations"] > 1e6
+        assert told.params["hardware.bound"] == report["roofline"]["bound"]
+        assert told.params["hardware.devices"] == "1"
+        artifacts = {file.path for file in client.list_artifacts(summary.mlflow_run_id)}
+        assert {"hardware.json", "roofline.png"} <= artifacts
+    assert any(report_of(summary)["step"]["seconds"] for summary in runs.values())
+
+
+def report_of(summary):
+    return json.loads((RunFolder(summary.run_dir).path / "hardware.json").read_text())

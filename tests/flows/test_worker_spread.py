@@ -1,5 +1,6 @@
 """A worker whose config spreads the training ends with what one device learns."""
 
+import json
 import os
 import signal
 import time
@@ -49,6 +50,13 @@ def test_one_process_tells_and_writes_for_all(alone, spread):
     kinds = [e["kind"] for e in read_journal(spread / "journal.jsonl")]
     assert kinds == [e["kind"] for e in read_journal(alone / "journal.jsonl")]
     assert len(list(spread.glob("samples/*"))) == len(list(alone.glob("samples/*"))) > 0
+
+
+def test_the_hardware_report_is_of_one_device_and_says_how_many(alone, spread):
+    one, two = (json.loads((run / "hardware.json").read_text()) for run in (alone, spread))
+    assert (one["devices"], two["devices"]) == (1, 2)
+    assert two["step"]["operations"] == one["step"]["operations"] / 2
+    assert two["step"]["bytes"] > one["step"]["bytes"] / 2  # each has all weights
 
 
 @pytest.mark.parametrize("rank", [0, 1])

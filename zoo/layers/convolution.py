@@ -8,6 +8,7 @@ bias in a pass of its own on PyTorch, whose convolution takes it along.
 
 from keras import ops
 
+from zoo.layers.calls import tell
 from zoo.layers.layout import native_channel_axis, native_data_format
 
 
@@ -21,6 +22,12 @@ def convolve(conv, inputs, *, norm=None, margin=0, relu=False):
         margin: rows and columns of zeros on each side before the convolution's own padding.
         relu: whether ReLU follows.
     """
+    outputs = _convolve(conv, inputs, norm=norm, margin=margin, relu=relu)
+    tell(conv, *filter(None, [norm]), inputs=inputs, outputs=outputs)
+    return outputs
+
+
+def _convolve(conv, inputs, *, norm, margin, relu):
     kernel, bias = ops.convert_to_tensor(conv.kernel), conv.bias if conv.use_bias else None
     if norm is not None:
         factor, shift = norm.factor_and_shift()
@@ -58,6 +65,7 @@ def project(dense, inputs, *, relu=False):
     rows = inputs.reshape(1, -1, 1, features).permute(0, 3, 1, 2)
     outputs = _torch_conv2d(rows, kernel.reshape(1, 1, features, units), bias)
     outputs = outputs.permute(0, 2, 3, 1).reshape(*inputs.shape[:-1], units)
+    tell(dense, inputs=inputs, outputs=outputs)
     return outputs.relu_() if relu else outputs
 
 

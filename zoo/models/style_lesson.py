@@ -10,6 +10,7 @@ import keras
 from keras import ops
 from PIL import Image
 
+from zoo.layers.calls import without_gradient
 from zoo.losses import PerceptualLoss
 from zoo.models.loss_network import build_loss_network
 from zoo.pictures import read_picture
@@ -101,7 +102,8 @@ class StyleJudge:
             images: (B, H, W, 3), 0..255, what there is to see.
             painted: (B, H, W, 3), 0..255.
         """
-        content = self.loss.network.content_of(self.normalize(images))
+        with without_gradient():
+            content = self.loss.network.content_of(self.normalize(images))
         targets = self._targets(content, ops.shape(images)[0])
         return self.loss(targets, self.normalize(painted))
 
