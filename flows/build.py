@@ -14,6 +14,7 @@ from zoo.data import (
     find_proposals,
     load_source,
     steps_per_epoch,
+    take_fold,
 )
 from zoo.models import RCNN, FastStyle, reuse_rows
 from zoo.training import (
@@ -39,6 +40,8 @@ def build_source(config: Config, progress=_untold):
     source = load_source(
         data.name, path=data.path, on_defect=data.on_defect, progress=progress, **data.options
     )
+    if data.fold is not None:
+        source = take_fold(source, **data.fold.model_dump(), limit=data.limit)
     model, found = config.model, source.class_names
     wanted = model.num_classes or len(model.class_names or found)
     if wanted != len(found):
@@ -188,7 +191,7 @@ def build_stopping(config: Config, task, folder, steps: int, report, distributio
         )
     return EarlyStopping(
         folder,
-        metric=chosen.metric or config.gate.metric,
+        metric=chosen.metric or config.gate.metric,  # type: ignore[union-attr]  # Config has one
         patience=chosen.patience,
         min_delta=chosen.min_delta,
         steps_per_epoch=steps,
@@ -201,6 +204,7 @@ def build_run_optimizer(config: Config, source, task):
     """Return the optimizer, its schedule spread over the steps of the whole run."""
     rule, schedule = config.train.optimizer, config.train.schedule
     options = {"momentum": rule.momentum} if rule.name == "sgd" else {}
+    no_decay = 0.0 if rule.name == "adamw" else None  # AdamW refuses None
     return build_optimizer(
         rule.name,
         learning_rate=rule.learning_rate,
@@ -208,7 +212,7 @@ def build_run_optimizer(config: Config, source, task):
         schedule=schedule.name,
         warmup_steps=schedule.warmup_steps,
         final_fraction=schedule.final_fraction,
-        weight_decay=rule.weight_decay or None,
+        weight_decay=rule.weight_decay or no_decay,
         clip_norm=rule.clip_norm,
         multipliers=_multipliers(config, task),
         **options,

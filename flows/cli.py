@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import cli_data, cli_doctor, cli_import, cli_stylize
+from flows import cli_data, cli_doctor, cli_fan_out, cli_import, cli_stylize
 
 app = typer.Typer(
     name="zoo",
@@ -27,7 +27,11 @@ app.add_typer(cli_data.app, name="data")
 app.command("import")(cli_import.import_model)
 app.command("stylize")(cli_stylize.stylize)
 app.command("doctor")(cli_doctor.doctor)
+app.command("sweep")(cli_fan_out.sweep)
+app.command("cross-validate")(cli_fan_out.cross_validate)
+app.command("batch-predict")(cli_fan_out.batch_predict)
 _HOME = Path("mlruns")
+_RESUMABLE = ("train", "stylize", "sweep", "cross-validate", "batch-predict")
 
 Model = Annotated[
     str, typer.Argument(help="A .keras file, a run's folder, or models:/name@champion.")
@@ -244,7 +248,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         return _explain(error, debug=debug)
     if code == 130:
-        resumes = plain[0] in ("train", "stylize")
+        resumes = plain[0] in _RESUMABLE
         resumed = "; the same command goes on where it stopped" if resumes else ""
         return _fail(f"interrupted{resumed}", code)
     return code

@@ -93,6 +93,8 @@ def resolve_config(config: Config) -> Config:
 def config_hash(config: Config) -> str:
     """Return 12 hex digits over everything that changes the result, `auto` resolved here first."""
     values = resolve_config(config).model_dump(mode="json", exclude=_NOT_IN_RESULT)
+    if values["data"]["fold"] is None:  # as before there were folds
+        del values["data"]["fold"]
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

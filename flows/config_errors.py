@@ -153,7 +153,12 @@ def _walk(loc: Loc, root: type[BaseModel]) -> tuple[Loc, list[str]]:
     choices: dict[str | None, type[BaseModel]] = {None: root}
     clean: list[str | int] = []
     siblings: list[str] = []
+    keyed = False
     for part in loc:
+        if keyed:  # the key of a mapping whose values are models
+            keyed = False
+            clean.append(part)
+            continue
         if None not in choices and part in choices:  # the tag of a discriminated union
             choices = {None: choices[str(part)]}
             continue
@@ -164,6 +169,7 @@ def _walk(loc: Loc, root: type[BaseModel]) -> tuple[Loc, list[str]]:
         siblings = list(model.model_fields) if model else []
         field = model.model_fields.get(str(part)) if model else None
         choices = _models(field.annotation) if field else {}
+        keyed = field is not None and typing.get_origin(field.annotation) is dict and bool(choices)
     return tuple(clean), siblings
 
 
@@ -173,6 +179,8 @@ def _models(annotation: Any) -> dict[str | None, type[BaseModel]]:
         return {None: annotation}
     if typing.get_origin(annotation) in (typing.Annotated, tuple):
         return _models(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) is dict:
+        return _models(typing.get_args(annotation)[1])
     if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
         return {}
     found = [m for arg in typing.get_args(annotation) for m in _models(arg).values()]
@@ -200,10 +208,10 @@ def _sentence(detail: ErrorDetails) -> str:
         return f"must be {_one_of(known)}; got {_shown(got)}{_near(got, known)}"
     if kind == "union_tag_invalid":
         known = re.findall(r"'([^']*)'", context["expected_tags"])
-        tag = context["tag"]
-        return f"name must be {_one_of(known)}; got {_shown(tag)}{_near(tag, known)}"
+        tag, key = context["tag"], context["discriminator"].strip("'")
+        return f"{key} must be {_one_of(known)}; got {_shown(tag)}{_near(tag, known)}"
     if kind == "union_tag_not_found":
-        return "name must be given; it is missing"
+        return f"{context['discriminator'].strip(chr(39))} must be given; it is missing"
     if kind == "string_pattern_mismatch":
         return f"must be letters, digits, `_`, `.` and `-`; got {_shown(got)}"
     if wanted := _WANTED.get(kind):
@@ -239,21 +247,21 @@ def _suggest(name: str, known: list[str], root: type[BaseModel]) -> str:
     """Return a near name beside the key, else one from elsewhere, else what is known."""
     if near := difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6):
         return f"did you mean {near[0]}?"
-    elsewhere = {path.rpartition(".")[2]: path for path in _paths(root)}
+    elsewhere = {path.rpartition(".")[2]: path for path in known_paths(root)}
     if near := difflib.get_close_matches(name.lower(), list(elsewhere), n=1, cutoff=0.8):
         return f"did you mean {elsewhere[near[0]]}?"
     return f"known here: {', '.join(known)}" if known else "none is expected here"
 
 
-def _paths(model: type[BaseModel], prefix: str = "") -> list[str]:
+def known_paths(model: type[BaseModel], prefix: str = "") -> list[str]:
     """Return the dotted path of every key of a model and of the models in it."""
     found = []
     for name, field in model.model_fields.items():
         found.append(prefix + name)
-        if typing.get_origin(field.annotation) is tuple:  # a key of some element has no path
+        if typing.get_origin(field.annotation) in (tuple, dict):  # a key of some element has none
             continue
         for inner in _models(field.annotation).values():
-            found += _paths(inner, f"{prefix}{name}.")
+            found += known_paths(inner, f"{prefix}{name}.")
     return found
 
 

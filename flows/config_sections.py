@@ -33,6 +33,9 @@ def _as_tuple(value):
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+Values = Annotated[
+    tuple[bool | int | float | str | None, ...], Field(min_length=1), BeforeValidator(_as_tuple)
+]
 
 
 def _image_size(value):
@@ -122,11 +125,29 @@ class Model(Section):
         return self
 
 
+class Fold(Section):
+    """Which part of the training records is validated on, and not learnt from.
+
+    The records, or the first `limit` of them, are dealt into `of` folds by `seed`.
+    """
+
+    index: Annotated[int, Field(ge=0)]
+    of: Annotated[int, Field(ge=2)]
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+    @model_validator(mode="after")
+    def _index_is_of_a_fold(self) -> "Fold":
+        if self.index >= self.of:
+            raise ValueError(f"index must be 0..{self.of - 1}, of {self.of}; got {self.index}")
+        return self
+
+
 class Data(Section):
     """Which data, and how the network sees them; `options` go to the source as they are.
 
     `image_size`: its input, a side or [height, width]. `max_boxes`: of one picture, for detectors.
     `on_defect`: refuse a split in which something would have to be left out, or leave it out.
+    `fold`: validate on a part of the training records instead of the split `val`.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -137,6 +158,7 @@ class Data(Section):
     max_boxes: Annotated[int, Field(ge=1, le=1000)] = 100
     batch_size: Annotated[int, Field(ge=1)]
     limit: Annotated[int, Field(ge=1)] | None = None
+    fold: Fold | None = None
     augment: Augment = ()
     cache: bool = False
 

@@ -21,6 +21,7 @@ import yaml
 
 from flows.config import load_config
 from flows.runtime import UserError, controller_environment
+from flows.sweep_config import load_sweep
 
 POOL = "zoo"
 QUEUE = "device-0"
@@ -41,6 +42,12 @@ def read_config(path: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """
     config = load_config(path, overrides)
     return {"config": config.model_dump(mode="json"), "project": str(Path.cwd())}
+
+
+def read_sweep(path: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a sweep for a deployment, as `read_config` does a config: `sweep` and `project`."""
+    sweep = load_sweep(path, overrides)
+    return {"sweep": sweep.model_dump(mode="json"), "project": str(Path.cwd())}
 
 
 def deploy(pool: str = POOL, prefect_file: Path = PREFECT_FILE) -> list[str]:

@@ -16,7 +16,7 @@ from flows.supervisor import Worker
 from flows.tracking import Tracker
 from flows.tracking_store import end_run, one_line, read_state
 
-_SYNC_SECONDS = 1.0  # between two looks of MLflow at the journal
+SYNC_SECONDS = 1.0  # between two looks of MLflow at the journal
 
 
 def follow(worker: Worker, tracker: Tracker, listeners: Sequence[Callable[[dict], None]]) -> None:
@@ -36,7 +36,7 @@ def follow(worker: Worker, tracker: Tracker, listeners: Sequence[Callable[[dict]
                 logger.info("epoch %d: %s", event["epoch"], brief(event["metrics"], "val/"))
         if time.monotonic() >= next_sync:
             tracker.sync()
-            next_sync = time.monotonic() + _SYNC_SECONDS
+            next_sync = time.monotonic() + SYNC_SECONDS
         if worker.restarts > restarts:
             restarts = worker.restarts
             logger.warning("the worker died and was started again (%d)", restarts)

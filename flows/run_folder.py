@@ -95,15 +95,37 @@ def claim_folder(
         flow_run: the id of the Prefect flow run.
         on_busy: told the folder that is waited for, once; what it raises ends the waiting.
     """
+    stem = f"{config.name}-{config_hash(config)}"
+    with claim(
+        stem,
+        home,
+        again=again,
+        flow_run=flow_run,
+        on_busy=on_busy,
+        prepare=lambda folder: write_config(folder, config),
+    ) as folder:
+        yield folder
+
+
+@contextmanager
+def claim(
+    stem: str,
+    home: Path,
+    *,
+    again: bool,
+    prepare: Callable[[RunFolder], None],
+    flow_run: str | None = None,
+    on_busy: Callable[[RunFolder], None] = lambda folder: None,
+) -> Iterator[RunFolder]:
+    """Do what `claim_folder` does, for folders `stem`, `stem-2`, ...; `prepare` is told first."""
     runs = home / "runs"
     runs.mkdir(parents=True, exist_ok=True)
-    stem = f"{config.name}-{config_hash(config)}"
     waiting = False
     while True:
         with FileLock(home / "runs.lock"):
             folder, lock = _choose(runs, stem, again=again, flow_run=flow_run)
             if lock is not None:
-                _write_config(folder, config)
+                prepare(folder)
                 if flow_run is not None:
                     folder.flow_run.write_text(flow_run)
                 break
@@ -127,7 +149,7 @@ def home_id(home: Path) -> str:
         return file.read_text()
 
 
-def _write_config(folder: RunFolder, config: Config) -> None:
+def write_config(folder: RunFolder, config: Config) -> None:
     """Write the configuration; where another gate is wished, the end of the story is open again."""
     text = dump_config(config)
     if folder.config.exists() and folder.config.read_text(encoding="utf-8") != text:

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_option(parser)
     parser.add_argument("--on-defect", choices=("stop", "skip"), default="stop")
     parser.add_argument("--limit", type=int, help="take this many pictures only")
+    parser.add_argument("--fold", type=json.loads, help="of the training records, JSON")
     parser.add_argument("--against", metavar="MODEL", help="compare with this model")
     parser.add_argument("--metric", help="what --against goes by, such as ap50 or top1")
     parser.add_argument("--out", required=True, type=Path, help="where the scores go, JSON")
@@ -63,6 +64,8 @@ def _score(args: argparse.Namespace) -> None:
         model = f"--against {args.against}" if args.against else args.model
         raise UserError(f"{model}: {error}") from error
     source, split = _open_data(args.data, args.on_defect, args.options)
+    if args.fold is not None:
+        source, split = _take_fold(source, args), "test" if split == "test" else "val"
     rows: list[dict] | None = [] if args.predictions else None
     (found, *others), pictures, seconds = _sheets(tasks, answers, source, split, args, rows)
     scores: dict[str, Any] = {
@@ -171,6 +174,15 @@ def _open_data(spec: str, on_defect: str, options: dict) -> "tuple[Source, str]"
     except ValueError as error:
         raise UserError(f"--data {spec}: {error}") from error
     return source, split or ("val" if "val" in source.splits else source.splits[-1])
+
+
+def _take_fold(source: "Source", args: argparse.Namespace) -> "Source":
+    from zoo.data import take_fold
+
+    try:
+        return take_fold(source, **args.fold, limit=args.limit)
+    except ValueError as error:
+        raise UserError(f"--data {args.data}: {error}") from error
 
 
 def _read(records: Iterator, spec: str) -> "Iterator[tuple[str, np.ndarray, Any]]":

@@ -80,6 +80,11 @@ class Tracker:
         """The MLflow run."""
         return self._state["run_id"]
 
+    @staticmethod
+    def run_of(folder: RunFolder) -> str:
+        """Return the MLflow run of a folder, or nothing where it has none as yet."""
+        return read_state(folder).get("run_id") or ""
+
     def sync(self) -> bool:
         """Send what is new in the journal; False where the store is away or refuses.
 

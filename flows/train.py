@@ -79,7 +79,7 @@ def run(
         WorkerError, TrackingError, ServerError: what failed; the same call goes on from there.
     """
     began = time.monotonic()
-    _refuse_launcher()
+    refuse_launcher("zoo train", "; it starts its own processes: zoo train CONFIG --workers N")
     home = Path(home).absolute()
     token = _progress.set(progress)
     try:
@@ -272,13 +272,12 @@ def _finished_before(config: Config, home: Path, *, again: bool) -> RunSummary |
     return None
 
 
-def _refuse_launcher() -> None:
+def refuse_launcher(command: str, remedy: str = "") -> None:
     """Processes of a launcher would wait for one another's run."""
     if int(os.environ.get("WORLD_SIZE") or 1) > 1 and "RANK" in os.environ:
         raise UserError(
-            "zoo train was started several times together (WORLD_SIZE says so), and starts its own "
-            "processes: zoo train CONFIG --workers N. What a launcher starts is "
-            "`python -m flows.worker train RUN_FOLDER`"
+            f"{command} was started several times together (WORLD_SIZE says so){remedy}. What a "
+            "launcher starts is `python -m flows.worker train RUN_FOLDER`"
         )
 
 

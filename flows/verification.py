@@ -82,7 +82,8 @@ def verify_model(
     began = time.monotonic()
     events = read_journal(folder.journal)
     place = ":".join(filter(None, (config.data.name, config.data.path)))
-    spec = f"{place}@val"
+    fold = config.data.fold
+    spec = f"{place}@val" if fold is None else f"{place}@train"
     started = last_event(events, "started") or {}
     pictures = f"{spec} {started['data_digest']['val']} limit {config.data.limit}"
     measure = functools.partial(
@@ -91,6 +92,7 @@ def verify_model(
         on_defect=config.data.on_defect,
         options=config.data.options,
         limit=config.data.limit,
+        fold=None if fold is None else fold.model_dump(),
         progress=progress,
     )
     elsewhere = _other_backend(config.backend)
@@ -138,6 +140,7 @@ def score(
     out: Path,
     on_defect: str = "stop",
     options: Mapping = MappingProxyType({}),
+    fold: Mapping | None = None,
     against: Path | None = None,
     metric: str | None = None,
     predictions: Path | None = None,
@@ -152,6 +155,7 @@ def score(
         backend: the process computes on it.
         out: where the scores are kept.
         options: of the data source.
+        fold: of the training records, index, of and seed, in place of the split `val`.
         on_defect: stop where the data have defects, or skip them.
         against: a model to compare with by `metric`, or by what its kind is mostly judged by;
             `confidence` in the scores says how sure it is that `model` is the better one.
@@ -164,6 +168,7 @@ def score(
     arguments = ["score", str(model), "--data", data, "--out", str(out)]
     arguments += ["--on-defect", on_defect, *as_options(options)]
     arguments += [] if limit is None else ["--limit", str(limit)]
+    arguments += [] if fold is None else ["--fold", json.dumps(fold)]
     arguments += [] if against is None else ["--against", str(against)]
     arguments += [] if metric is None else ["--metric", metric]
     arguments += [] if predictions is None else ["--predictions", str(predictions)]

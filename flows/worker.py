@@ -3,6 +3,7 @@
     python -m flows.worker train RUN_DIR        train as RUN_DIR/config.yaml says, or resume
     python -m flows.worker score MODEL ...      score a model on a split
     python -m flows.worker predict MODEL ...    draw detections on pictures
+    python -m flows.worker shard MODEL ...      answer the pictures of a shard
     python -m flows.worker check SPEC ...       look at a data set from all sides
     python -m flows.worker show SPEC ...        draw samples as training sees them
     python -m flows.worker convert SPEC ...     write a data set as COCO JSON
@@ -32,6 +33,7 @@ from flows import (
     data_show,
     hardware,
     import_weights,
+    predict_shard,
     scoring,
     styling,
 )
@@ -240,6 +242,7 @@ def _parser():
     for name, module, told in (
         ("score", scoring, "score a model on a split of data"),
         ("predict", annotate, "draw a model's detections on pictures"),
+        ("shard", predict_shard, "answer the pictures of a shard"),
         ("check", data_check, "look at a data set from all sides"),
         ("show", data_show, "draw samples as training sees them"),
         ("convert", data_convert, "write a data set as COCO JSON"),

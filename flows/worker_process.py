@@ -19,6 +19,9 @@ class WorkerError(Exception):
         self.log = log
         super().__init__(message)
 
+    def __reduce__(self):  # it comes back from other processes
+        return type(self), (str(self), self.log)
+
 
 @dataclass
 class Outcome:

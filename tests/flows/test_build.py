@@ -76,6 +76,27 @@ def test_an_optimizer_without_rates_is_kerass_own(config, breeds):
     assert type(optimizer).__module__.startswith("keras.")
 
 
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_every_rule_trains_without_a_weight_decay(config, breeds, name):
+    chosen = config("classifier", "folder", breeds, f"train.optimizer.name={name}")
+    source = build.build_source(chosen)
+    optimizer = build.build_run_optimizer(chosen, source, build.build_task(chosen, source))
+    assert not optimizer.weight_decay
+
+
+def test_a_config_may_validate_on_a_fold_of_the_training_records(config, breeds):
+    folds = [
+        build.build_source(
+            config("classifier", "folder", breeds, f"data.fold={{index: {index}, of: 4}}")
+        )
+        for index in range(4)
+    ]
+    sizes = [(fold.size("train"), fold.size("val")) for fold in folds]
+    assert sizes == [(3, 1)] * 4
+    validated = {image_id for fold in folds for image_id, _, _ in fold.ground_truth("val")}
+    assert len(validated) == 4
+
+
 def test_unfreezing_is_a_callback_that_finds_its_rates(config, breeds):
     chosen = config(
         "classifier", "folder", breeds, "train.unfreeze_every=2", options="{frozen_norm: true}"

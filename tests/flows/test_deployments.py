@@ -12,6 +12,7 @@ from services import PROJECT, Services, kinds, run_prefect, run_zoo, wait_for
 from flows.automations import MAX_RERUNS, automations
 from flows.config import Config, load_config
 from flows.journal import read_journal
+from flows.sweep_config import Sweep, load_sweep
 
 pytestmark = pytest.mark.any_backend
 CONFIGS = PROJECT / "configs"
@@ -82,6 +83,17 @@ def test_a_deployment_holds_its_whole_config_backend_limit_and_tags(services):
     assert (found.work_pool_name, found.work_queue_name) == ("zoo", "device-0")
 
 
+def test_a_sweep_is_scheduled_with_its_whole_base(services):
+    name = "sweep/bananas_rates"
+    with services.client() as client:
+        found = client.read_deployment_by_name(name)
+    swept = load_sweep(CONFIGS / "sweeps" / "bananas_rates.yaml")
+    assert Sweep.model_validate(found.parameters["sweep"]) == swept
+    wait_for(lambda: auto_scheduled(services, name))
+    times = {run.expected_start_time for run in auto_scheduled(services, name)}
+    assert {(time.day, time.hour, time.minute) for time in times} == {(1, 4, 0)}
+
+
 def test_a_device_takes_one_run_at_a_time(services, finished_runs):
     with services.client() as client:
         queue = client.read_work_queue_by_name("device-0", work_pool_name="zoo")
@@ -128,10 +140,11 @@ def test_deploying_again_changes_nothing(services):
             return {one.id for one in client.read_automations()}, {one.id for one in deployments}
 
     before = known()
-    assert [len(ids) for ids in before] == [2, 6]
+    assert [len(ids) for ids in before] == [2, 7]
     answer = run_zoo(services, "deploy", "--prefect-file", str(services.prefect_file))
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.split() == [
+        *("deployed", "sweep/bananas_rates"),
         *("deployed", "train/classifier_pets"),
         *("deployed", "train/fast_style_autumn"),
         *("deployed", "train/fcn8s_shapes"),

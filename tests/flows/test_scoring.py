@@ -94,7 +94,7 @@ def score(tmp_path, monkeypatch, capsys):
         )
         plain = {"data": "fruit", "limit": None, "against": None, "metric": "ap50"}
         plain |= {"predictions": None, "on_defect": "stop", "out": tmp_path / "scores.json"}
-        plain |= {"options": {}}
+        plain |= {"options": {}, "fold": None}
         assert scoring.run(argparse.Namespace(model=model, **plain | options)) == 0
         return json.loads((tmp_path / "scores.json").read_text())
 
@@ -114,6 +114,12 @@ def test_perfect_model_scores_one_and_answering_nothing_zero(score):
 @pytest.mark.any_backend
 def test_limit_takes_the_first_pictures(score):
     assert score(limit=2)["pictures"] == 2
+
+
+@pytest.mark.any_backend
+def test_a_fold_of_the_training_records_is_scored_in_place_of_val(score):
+    folds = [score(fold={"index": index, "of": 2, "seed": 0})["pictures"] for index in range(2)]
+    assert sorted(folds) == [1, 2]
 
 
 @pytest.mark.any_backend

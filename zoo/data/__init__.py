@@ -3,6 +3,7 @@
 from zoo.data.check import check_source
 from zoo.data.classification_pipeline import build_classification_pipeline
 from zoo.data.epochs import steps_per_epoch
+from zoo.data.folds import take_fold
 from zoo.data.picture_pipeline import build_picture_pipeline
 from zoo.data.pipeline import build_pipeline
 from zoo.data.proposals import find_proposals
@@ -23,5 +24,6 @@ __all__ = [
     "load_source",
     "parse_spec",
     "steps_per_epoch",
+    "take_fold",
     "write_coco",
 ]
