@@ -17,11 +17,7 @@ which the same command resumes.
 """
 
 import argparse
-import hashlib
-import os
 import sys
-import time
-from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -36,10 +32,11 @@ from flows import (
     predict_shard,
     scoring,
     styling,
+    training_run,
 )
-from flows.config import Config, ConfigError, load_config
+from flows.config import ConfigError, load_config
 from flows.journal import Journal
-from flows.runtime import UserError, backend_version, prepare_process
+from flows.runtime import UserError, prepare_process
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,7 +63,7 @@ def train(args) -> int:
             Journal(run_dir / f"journal{apart}.jsonl") as journal,
         ):
             try:
-                _train(config, run_dir, journal)
+                training_run.train(config, run_dir, journal)
             except (UserError, ValueError) as error:
                 journal.append("failed", reason=str(error))
                 raise UserError(str(error)) from error
@@ -82,155 +79,6 @@ def _rank() -> int:
         return find_place().rank
     except ValueError as error:
         raise UserError(str(error)) from error
-
-
-def _train(config: Config, run_dir: Path, journal: Journal) -> None:
-    from zoo.training.distribution import build_distribution
-
-    chosen = config.distribution
-    distribution = build_distribution(chosen.kind, devices=chosen.devices)
-    measured = hardware.RunHardware(config, distribution, run_dir)
-    with distribution.scope(), distribution.watched():
-        _train_within(distribution, config, run_dir, journal, measured)
-
-
-def _train_within(
-    distribution,
-    config: Config,
-    run_dir: Path,
-    journal: Journal,
-    measured: hardware.RunHardware,
-) -> None:
-    import keras
-
-    from flows import build
-    from zoo import training
-    from zoo.answers import answers_of
-
-    keras.utils.set_random_seed(config.train.seed)
-    started = time.monotonic()
-    preparing = _Preparing(journal)
-    source = build.build_source(config, preparing)
-    task = build.build_task(config, source)
-    build.check_masks(config, source, task)
-    build.check_spread(config, task, distribution.devices)
-    reused = build.take_rows(config, task)
-    task.compile(optimizer=build.build_run_optimizer(config, source, task))
-    distribution.attach(task, synchronized=config.distribution.synchronized)
-    facts = _facts(config, source, task) | {"devices": distribution.devices}
-    journal.append("started", **facts, reused_rows=reused)
-    steps = build.epoch_steps(config, source)
-    answers = answers_of(task)
-    reporters = []
-
-    def callbacks(start_step):
-        reporters.append(
-            training.ReportProgress(
-                journal.append,
-                batch_size=config.data.batch_size,
-                steps_per_epoch=steps,
-                start_step=start_step,
-                log_steps=config.train.log_steps,
-                distribution=distribution,
-            )
-        )
-        evaluation = training.EvaluateAnswers(
-            journal.append,
-            answers,
-            partial(answers.truths, source, "val", config.data.limit),
-            source.class_names,
-            build.build_validation(config, source, task, preparing),
-            every_epochs=config.train.evaluate_every,
-            epochs=config.train.epochs,
-            steps_per_epoch=steps,
-            samples=run_dir / "samples",
-            distribution=distribution,
-        )
-        fits = build.build_fits(config, source, task, preparing)
-        watching = measured.callbacks(task, data_rate)
-        return [*watching, reporters[-1], *build.build_unfreezing(config), *fits, evaluation]
-
-    stream = build.build_stream(config, source, task, distribution.share, preparing)
-    data_rate = hardware.pictures_per_second(stream(0), config.data.batch_size)
-    folder = run_dir / "checkpoint"
-    stopping = build.build_stopping(config, task, folder, steps, journal.append, distribution)
-    done = training.fit(
-        task,
-        stream,
-        steps_per_epoch=steps,
-        epochs=config.train.epochs,
-        checkpoint=folder / "state.npz",
-        checkpoint_steps=config.train.checkpoint_steps,
-        callbacks=callbacks,
-        report=journal.append,
-        stopping=stopping,
-        distribution=distribution,
-    )
-
-    def publish(model):
-        if stopping is not None and stopping.best_step is not None:
-            stopping.restore_best(model)
-        _publish(model, run_dir / "model.keras", journal, stopping.best_step if stopping else done)
-
-    distribution.on_leader(task, publish)
-    measured.write(journal, step=done)
-    journal.append(
-        "finished",
-        step=done,
-        metrics={},
-        timings={
-            "worker_seconds": time.monotonic() - started,
-            "step_seconds": sum(reporter.step_seconds for reporter in reporters),
-            "data_seconds": sum(reporter.wait_seconds for reporter in reporters),
-            "data_pictures_per_second": data_rate,
-        },
-    )
-
-
-def _publish(task, path: Path, journal: Journal, step: int) -> None:
-    task.publish(path)
-    journal.append("published", path=path.name, sha256=_sha256(path), step=step)
-
-
-def _facts(config, source, task):
-    versions = {name: backend_version(name) for name in ("keras", config.backend)}
-    limit = config.data.limit
-    return {
-        "backend": config.backend,
-        "precision": config.precision,
-        "versions": versions | {"python": sys.version.split()[0]},
-        "parameters": config.model_dump(mode="json"),
-        "task": task.kind,
-        "data_digest": {split: source.digest(split) for split in ("train", "val")},
-        "train_size": min(source.size("train"), limit or source.size("train")),
-        "val_size": min(source.size("val"), limit or source.size("val")),
-        "splits": list(source.splits),
-        "defects": {split: dict(source.skipped(split)) for split in _used_splits(source)},
-        "num_params": task.count_params(),
-        "pid": os.getpid(),
-    }
-
-
-class _Preparing:
-    """Tell the journal once a second what is read of the data, and how much of it so far."""
-
-    def __init__(self, journal: Journal):
-        self.journal = journal
-        self._told = time.monotonic()
-
-    def __call__(self, what: str, done: int) -> None:
-        if time.monotonic() - self._told > 1:
-            self.journal.append("preparing", what=what, done=done)
-            self._told = time.monotonic()
-
-
-def _used_splits(source):
-    """Those of training and, scored at the end, test: a defect in it stops the run now."""
-    return ["train", "val", *(["test"] if "test" in source.splits else [])]
-
-
-def _sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _parser():
