@@ -14,7 +14,14 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import cli_data, cli_doctor, cli_fan_out, cli_import, cli_stylize
+from flows import (
+    cli_data,
+    cli_doctor,
+    cli_fan_out,
+    cli_import,
+    cli_launch,
+    cli_stylize,
+)
 
 app = typer.Typer(
     name="zoo",
@@ -24,6 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(cli_data.app, name="data")
+app.add_typer(cli_launch.app, name="launch-file")
 app.command("import")(cli_import.import_model)
 app.command("stylize")(cli_stylize.stylize)
 app.command("doctor")(cli_doctor.doctor)
@@ -98,7 +106,11 @@ def train(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Train with so many processes, as one would.", show_default="1"),
+        typer.Option(
+            min=0,
+            help="Train with so many processes, as one would; 0: follow those of a cluster.",
+            show_default="1",
+        ),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Train anew what is done.")] = False,
     as_json: Json = False,
@@ -108,13 +120,14 @@ def train(
     A run that was interrupted goes on where it stopped; one that is done is not done twice.
     """
     from flows.config import load_config
+    from flows.run_folder import default_home
     from flows.training_report import show_summary, train_with_report
 
     spread = []
     if workers is not None:
         spread = ["distribution.kind=multi_worker", f"distribution.workers={workers}"]
     run = load_config(config, [*(assignments or ()), *spread], backend)
-    summary = train_with_report(run, again=again, home=_HOME)
+    summary = train_with_report(run, again=again, home=default_home())
     _print_json(dataclasses.asdict(summary)) if as_json else show_summary(summary)
 
 

@@ -6,8 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-_HOME = Path("mlruns")
-
 
 def doctor(
     hardware: Annotated[
@@ -45,9 +43,10 @@ def _examine(*, as_json: bool) -> None:
     from flows.console import show_table, waiting
     from flows.doctor import as_json as plain
     from flows.doctor import examine
+    from flows.run_folder import default_home
 
     with waiting("examining backends"):
-        findings = examine(_HOME)
+        findings = examine(default_home())
     if as_json:
         _print_json(plain(findings))
     else:

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-_HOME = Path("mlruns")
-
 Address = Annotated[
     str | None,
     typer.Option(
@@ -52,13 +50,14 @@ def sweep(
     """
     from flows.fan_out import require_ray
     from flows.fan_out_report import show_sweep, sweep_with_report
+    from flows.run_folder import default_home
     from flows.sweep_config import load_sweep
 
     require_ray()
     wanted = load_sweep(
         config, assignments or (), trials=trials, concurrent=concurrent, backend=backend
     )
-    summary = sweep_with_report(wanted, address=address, again=again, home=_HOME)
+    summary = sweep_with_report(wanted, address=address, again=again, home=default_home())
     print(json.dumps(dataclasses.asdict(summary), indent=1)) if as_json else show_sweep(summary)
 
 
@@ -83,6 +82,7 @@ def cross_validate(
     from flows.config import load_config
     from flows.fan_out import Resources, require_ray
     from flows.fan_out_report import folds_with_report, show_folds
+    from flows.run_folder import default_home
 
     require_ray()
     summary = folds_with_report(
@@ -93,7 +93,7 @@ def cross_validate(
         concurrent=concurrent,
         address=address,
         again=again,
-        home=_HOME,
+        home=default_home(),
     )
     print(json.dumps(dataclasses.asdict(summary), indent=1)) if as_json else show_folds(summary)
 
@@ -132,6 +132,7 @@ def batch_predict(
     from flows.fan_out import Resources, require_ray
     from flows.fan_out_report import batch_with_report, show_batch
     from flows.model_names import resolve_model
+    from flows.run_folder import default_home
     from flows.shards import list_pictures
 
     require_ray()
@@ -148,6 +149,6 @@ def batch_predict(
         concurrent=concurrent,
         address=address,
         retry_rejected=retry_rejected,
-        home=_HOME,
+        home=default_home(),
     )
     print(json.dumps(summary, indent=1)) if as_json else show_batch(summary)

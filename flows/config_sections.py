@@ -65,7 +65,8 @@ class Distribution(Section):
 
     `devices`: of this process; None: all accelerators, or the one CPU; on a CPU so many logical
     ones. `synchronized`: let batch norms see the statistics of the whole batch, as on JAX they
-    always do. `workers`: processes that `zoo train` starts here; other launchers start their own.
+    always do. `workers`: processes that `zoo train` starts here; 0: none, it follows those that a
+    cluster starts.
     """
 
     kind: Literal["none", "mirrored", "tpu", "data_parallel", "model_parallel", "multi_worker"] = (
@@ -73,11 +74,11 @@ class Distribution(Section):
     )
     devices: Annotated[int, Field(ge=1)] | None = None
     synchronized: bool = False
-    workers: Annotated[int, Field(ge=1)] = 1
+    workers: Annotated[int, Field(ge=0)] = 1
 
     @model_validator(mode="after")
     def _workers_train_together(self) -> "Distribution":
-        if self.workers > 1 and self.kind not in ("multi_worker", "data_parallel"):
+        if self.workers != 1 and self.kind not in ("multi_worker", "data_parallel"):
             raise ValueError(
                 f"workers are for kind multi_worker; got kind {self.kind}, {self.workers} workers"
             )

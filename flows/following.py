@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from mlflow.tracking import MlflowClient
 from prefect.logging import get_run_logger
 
+from flows.distant_workers import DistantWorkers
 from flows.figures import brief
 from flows.run_folder import RunFolder
 from flows.run_pages import is_being_cancelled
@@ -19,7 +20,11 @@ from flows.tracking_store import end_run, one_line, read_state
 SYNC_SECONDS = 1.0  # between two looks of MLflow at the journal
 
 
-def follow(worker: Worker, tracker: Tracker, listeners: Sequence[Callable[[dict], None]]) -> None:
+def follow(
+    worker: Worker | DistantWorkers,
+    tracker: Tracker,
+    listeners: Sequence[Callable[[dict], None]],
+) -> None:
     """Follow a worker to the end of its training.
 
     Args:

@@ -21,6 +21,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
 from flows.promote import Decision
+from flows.run_folder import default_home
 from flows.runtime import UserError
 from flows.serving import ARTIFACT
 from flows.serving_answers import KINDS
@@ -76,17 +77,19 @@ def aliases(name: str, version: str) -> list[str]:
     return sorted(MlflowClient().get_model_version(name, version).aliases)
 
 
-def resolve(model: str, home: Path = Path("mlruns")) -> Path:
+def resolve(model: str, home: Path | None = None) -> Path:
     """Return the local `.keras` file of a model.
 
     Args:
         model: models:/name@alias, models:/name/3 or a path.
-        home: the home whose registry is asked where MLFLOW_TRACKING_URI names none.
+        home: the home whose registry is asked where MLFLOW_TRACKING_URI names none; by default
+            what ZOO_HOME names, else mlruns.
 
     Raises:
         UserError: there is no such model.
         TrackingError: the registry does not answer.
     """
+    home = default_home() if home is None else home
     if not model.startswith("models:"):
         if not Path(model).is_file():
             raise UserError(f"{model}: no such model")

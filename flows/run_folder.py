@@ -149,12 +149,23 @@ def home_id(home: Path) -> str:
         return file.read_text()
 
 
+def begin_folder(path: Path, config: Config) -> None:
+    """Make the folder of a run that several processes begin at once; one that there is stays."""
+    if not (path / "config.yaml").exists():
+        path.mkdir(parents=True, exist_ok=True)
+        _replace_config(RunFolder(path), dump_config(config))
+
+
 def write_config(folder: RunFolder, config: Config) -> None:
     """Write the configuration; where another gate is wished, the end of the story is open again."""
     text = dump_config(config)
     if folder.config.exists() and folder.config.read_text(encoding="utf-8") != text:
         folder.summary.unlink(missing_ok=True)
-    part = folder.config.with_suffix(".part")
+    _replace_config(folder, text)
+
+
+def _replace_config(folder: RunFolder, text: str) -> None:
+    part = folder.config.with_suffix(f".{uuid.uuid4().hex}.part")  # of this process alone
     part.write_text(text, encoding="utf-8")
     part.replace(folder.config)
 

@@ -160,10 +160,14 @@ def worker_environment(backend: str) -> dict[str, str]:
 
     A variable the user has set wins, except the backend, which is the caller's decision.
     """
-    ours = _QUIET | {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-    if platform.system() == "Linux":
-        ours |= _ALLOCATOR
+    ours = worker_settings(platform.system())
     return ours | dict(os.environ) | {"KERAS_BACKEND": backend}
+
+
+def worker_settings(system: str) -> dict[str, str]:
+    """Return what a worker's process is started with on a system, "Linux" or another."""
+    quiet = _QUIET | {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+    return quiet | _ALLOCATOR if system == "Linux" else quiet
 
 
 def controller_environment() -> dict[str, str]:

@@ -37,6 +37,7 @@ from prefect.runtime import flow_run
 
 from flows import catalogue, provenance, registry, run_pages
 from flows.config import Config, config_hash, resolve_config
+from flows.distant_workers import DistantWorkers
 from flows.embedded import prefect_server
 from flows.following import ended_on_failure, follow, undisturbed
 from flows.journal import last_event, read_journal
@@ -168,7 +169,11 @@ def compute(config: Config, run_dir: Path, home: Path, uri: str) -> dict[str, fl
     )
     run_pages.link_pages(config.name, uri, tracker.run_id)
     processes = config.distribution.workers
-    worker = Worker(folder, backend=config.backend, processes=processes)
+    worker = (
+        Worker(folder, backend=config.backend, processes=processes)
+        if processes
+        else DistantWorkers(folder)
+    )
     try:
         follow(worker, tracker, [_progress.get(), run_pages.ProgressArtifact(config.name)])
     except BaseException:

@@ -36,6 +36,7 @@ from flows import (
 )
 from flows.config import ConfigError, load_config
 from flows.journal import Journal
+from flows.run_folder import begin_folder
 from flows.runtime import UserError, prepare_process
 
 
@@ -52,6 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
 def train(args) -> int:
     """Train the run in `args.run_dir` to its end, holding its lock."""
     run_dir = Path(args.run_dir).resolve()
+    if args.config is not None:
+        begin_folder(run_dir, load_config(args.config))
     config = load_config(run_dir / "config.yaml")
     prepare_process(config.backend)
     try:
@@ -86,6 +89,7 @@ def _parser():
     verbs = parser.add_subparsers(required=True)
     train_parser = verbs.add_parser("train", help="train the run of a folder, or resume it")
     train_parser.add_argument("run_dir")
+    train_parser.add_argument("--config", help="makes the folder, where it is none yet, of this")
     train_parser.set_defaults(run=train)
     for name, module, told in (
         ("score", scoring, "score a model on a split of data"),

@@ -52,6 +52,12 @@ def test_evaluation_stays_on_the_screen(screen):
     assert screen.lines[1:] == ["epoch 2/3: ap50 0.500, ap 0.250"]
 
 
+def test_an_early_stop_tells_of_the_best(screen):
+    stopped = {"step": 40, "epoch": 4, "best_step": 20, "best": 0.5, "metric": "ap50"}
+    Progress(screen)({"kind": "stopped", **stopped})
+    assert screen.lines == ["stopped after epoch 4: ap50 was best after step 20, 0.500"]
+
+
 def test_masks_are_told_where_there_are_any(screen):
     metrics = {"val/ap50": 0.5, "val/ap": 0.25, "val/mask_ap50": 0.4, "val/mask_ap": 0.125}
     Progress(screen)({"kind": "evaluation", "step": 4, "epoch": 2, "metrics": metrics})

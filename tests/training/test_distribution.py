@@ -16,6 +16,7 @@ from cases import QUICK_ON_TORCH, run_python
 from groups import finish_group, start_group
 
 from zoo.training.distribution import build_distribution, find_place
+from zoo.training.distribution.slurm import expand_hosts
 
 BACKEND = keras.backend.backend()
 KINDS = {
@@ -213,6 +214,17 @@ PLACES = {
         {"SLURM_PROCID": "2", "SLURM_NTASKS": "8", "SLURM_LOCALID": "2", "MASTER_ADDR": "a"},
         (2, 8, 2),
     ),
+    "srun": (
+        {
+            "SLURM_JOB_ID": "260",
+            "SLURM_PROCID": "5",
+            "SLURM_NODEID": "2",
+            "SLURM_LOCALID": "1",
+            "SLURM_STEP_NODELIST": "a,gpu[09-10]",
+            "SLURM_STEP_TASKS_PER_NODE": "2(x3)",
+        },
+        (5, 6, 1),
+    ),
     "jax": (
         {
             "JAX_PROCESS_ID": "1",
@@ -238,6 +250,40 @@ def test_the_place_is_what_the_launcher_says(name):
 
 
 @pytest.mark.any_backend
+def test_tasks_of_srun_know_the_addresses_of_all():
+    """Which TensorFlow needs; 61440 + 260 * 16 % 4096 is the job's first port."""
+    environment, _ = PLACES["srun"]
+    hosts = ["a", "a", "gpu09", "gpu09", "gpu10", "gpu10"]
+    ports = [61504, 61505] * 3
+    workers = tuple(f"{host}:{port}" for host, port in zip(hosts, ports, strict=True))
+    assert find_place(environment).workers == workers
+    chosen = find_place(environment | {"MASTER_PORT": "5", "MASTER_ADDR": "b"})
+    assert (chosen.address, chosen.workers[1]) == ("b:5", "a:6")
+
+
+@pytest.mark.any_backend
+def test_a_script_of_sbatch_is_no_rank():
+    """It has its tasks' number, and starts programs that are not of a group."""
+    batch = {"SLURM_PROCID": "0", "SLURM_NTASKS": "2", "SLURM_LOCALID": "0", "SLURM_NODELIST": "a"}
+    assert find_place(batch).size == 1
+
+
+@pytest.mark.any_backend
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("login", ["login"]),
+        ("n[1-3,07],m", ["n1", "n2", "n3", "n07", "m"]),
+        ("gpu-[098-101]", ["gpu-098", "gpu-099", "gpu-100", "gpu-101"]),
+        ("r[1-2]n[3,5]", ["r1n3", "r1n5", "r2n3", "r2n5"]),
+    ],
+)
+def test_lists_of_hosts_are_written_out(text, hosts):
+    """As `scontrol show hostnames` does."""
+    assert expand_hosts(text) == hosts
+
+
+@pytest.mark.any_backend
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
@@ -247,6 +293,16 @@ def test_the_place_is_what_the_launcher_says(name):
             "less than the 2 processes .* got 2",
         ),
         ({"TF_CONFIG": "{}"}, "TF_CONFIG must be JSON with cluster.worker"),
+        (
+            {
+                "SLURM_PROCID": "1",
+                "SLURM_NODEID": "1",
+                "SLURM_LOCALID": "0",
+                "SLURM_STEP_NODELIST": "a,b",
+                "SLURM_STEP_TASKS_PER_NODE": "2(x2)",
+            },
+            "SLURM's task 1, number 0 of node 1, lies elsewhere than a block .*=block does",
+        ),
     ],
 )
 def test_odd_places_are_told(environment, message):

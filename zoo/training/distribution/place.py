@@ -5,6 +5,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from zoo.training.distribution.slurm import step_addresses
+
 DEFAULT_PORT = 29400
 
 
@@ -31,8 +33,9 @@ def find_place(environment: Mapping[str, str] = os.environ) -> Place:
 
     `TF_CONFIG` (TensorFlow, and training operators for it); `RANK`, `WORLD_SIZE`, `LOCAL_RANK`,
     `MASTER_ADDR` and `MASTER_PORT` (torchrun, and PyTorch's operators); `JAX_PROCESS_ID`,
-    `JAX_NUM_PROCESSES` and `JAX_COORDINATOR_ADDRESS`; `SLURM_PROCID`, `SLURM_NTASKS`,
-    `SLURM_LOCALID` with `MASTER_ADDR`; else the process is alone.
+    `JAX_NUM_PROCESSES` and `JAX_COORDINATOR_ADDRESS`; `SLURM_PROCID`, `SLURM_NTASKS` and
+    `SLURM_LOCALID` with the list of the step's nodes, as `srun` gives them, or with `MASTER_ADDR`;
+    else the process is alone.
 
     Raises: ValueError if the variables contradict themselves.
     """
@@ -68,6 +71,16 @@ def _torchrun(environment) -> Place | None:
 
 
 def _slurm(environment) -> Place | None:
+    """Only what `srun` starts has the nodes of a step; a script of `sbatch` is no rank of a group.
+
+    JAX and PyTorch need the first address, which MASTER_ADDR may name; TensorFlow needs all.
+    """
+    if environment.get("SLURM_STEP_NODELIST") and environment.get("SLURM_PROCID"):
+        workers = step_addresses(environment)
+        first = environment.get("MASTER_ADDR") or workers[0].rpartition(":")[0]
+        port = workers[0].rpartition(":")[2]
+        rank, local = (_number(environment, f"SLURM_{name}") for name in ("PROCID", "LOCALID"))
+        return Place(rank, len(workers), local, f"{first}:{port}", workers)
     return _numbered(environment, "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
 
 
