@@ -53,6 +53,7 @@ def trained():
     return task, images, labels
 
 
+@SLOW_ON_JAX  # Fast R-CNN's stands for it
 def test_it_overfits_four_pictures(trained):
     task, images, labels = trained
     for found, masks in zip(task.detect(list(images)), labels["masks"], strict=True):
@@ -86,6 +87,7 @@ def rectangle(mask):
     return [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
 
 
+@SLOW_ON_JAX
 def test_its_masks_have_coco_figures_beside_its_boxes(trained):
     task, images, labels = trained
     truths = [
@@ -100,11 +102,13 @@ def test_its_masks_have_coco_figures_beside_its_boxes(trained):
     assert figures["mask_ap75"] == masks["ap75"]
 
 
+@SLOW_ON_JAX
 def test_every_backend_opens_it_with_the_same_detections(trained, tmp_path):
     task, images, _ = trained
     check_loads_elsewhere(task, list(images), tmp_path, atol=1e-4)
 
 
+@SLOW_ON_JAX
 def test_pictures_without_objects_give_finite_losses(trained):
     task, images, labels = trained
     nothing = labels | {"labels": np.full_like(labels["labels"], -1)}
@@ -113,6 +117,7 @@ def test_pictures_without_objects_give_finite_losses(trained):
     assert losses["mask_loss"] == 0
 
 
+@SLOW_ON_JAX
 def test_an_object_without_a_mask_teaches_none(trained):
     task, images, labels = trained
     undrawn = labels | {"masks": np.zeros_like(labels["masks"])}
@@ -121,8 +126,8 @@ def test_an_object_without_a_mask_teaches_none(trained):
     assert losses["box_loss"] > 0
 
 
-def test_labels_without_masks_are_refused(trained):
-    task, _, labels = trained
+def test_labels_without_masks_are_refused():
+    task, (_, labels) = small_mask_rcnn(), masked_squares(4)
     plain = {name: labels[name] for name in ("boxes", "labels")}
     with pytest.raises(ValueError, match="Was the pipeline built with masks=True"):
         task.compute_loss(y=plain, y_pred={})
