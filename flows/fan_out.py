@@ -79,7 +79,8 @@ class Engine:
         done, _ = ray.wait(sent, num_returns=1, timeout=POLL_SECONDS)
         if done:  # and whichever else
             done, _ = ray.wait(sent, num_returns=len(sent), timeout=0)
-        return [future for future in futures if future.wrapped_future in set(done)]
+        ended = set(done)
+        return [future for future in futures if future.wrapped_future in ended]
 
     def wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait for a condition; False where the time is over before."""

@@ -122,7 +122,8 @@ def _sampler(sweep: Sweep, number: int) -> optuna.samplers.BaseSampler:
 def _pruner(sweep: Sweep) -> optuna.pruners.BasePruner:
     chosen = sweep.pruner
     if isinstance(chosen, Median):
-        return optuna.pruners.MedianPruner(chosen.startup_trials, chosen.warmup_epochs)
+        first = chosen.warmup_epochs + 1  # Optuna prunes from this step on; ours count from 1
+        return optuna.pruners.MedianPruner(chosen.startup_trials, first)
     if isinstance(chosen, Asha):
         return optuna.pruners.SuccessiveHalvingPruner(chosen.min_epochs, chosen.reduction)
     return optuna.pruners.NopPruner()

@@ -80,6 +80,16 @@ def test_the_hopeless_are_stopped_and_the_best_is_not(reopen, pruner):
     assert not study.report(study.ask(), 1, 0.9)
 
 
+def test_nothing_is_stopped_in_the_epochs_of_warming_up(reopen):
+    study = reopen(pruner=Median(name="median", startup_trials=1, warmup_epochs=2))
+    trial = study.ask()
+    for epoch in (1, 2, 3):
+        study.report(trial, epoch, 0.5)
+    study.complete(trial, 0.5)
+    hopeless = study.ask()
+    assert [study.report(hopeless, epoch, 0.1) for epoch in (1, 2, 3)] == [False, False, True]
+
+
 def test_the_best_is_the_best_of_those_that_came_to_their_end(reopen):
     study = reopen()
     assert study.best() is None
