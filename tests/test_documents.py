@@ -40,7 +40,7 @@ def test_commands_of_the_readme_exist():
     from flows.cli import app
 
     blocks = "\n".join(re.findall(r"```\n(.*?)```", read("README.md"), flags=re.DOTALL))
-    named = set(re.findall(r"^zoo ([a-z]+)", blocks, flags=re.MULTILINE))
+    named = set(re.findall(r"^zoo ([a-z-]+)", blocks, flags=re.MULTILINE))
     assert named == set(get_command(app).commands)
 
 
