@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,19 @@ def test_what_was_finished_before_is_read_at_once(folder):
     assert kinds(DistantWorkers(folder)) == ["failed", "resumed", "finished"]
 
 
+def test_a_mistake_that_was_mended_is_history(folder):
+    with Journal(folder.journal) as journal:
+        journal.append("failed", reason="of an earlier start")
+        journal.append("resumed", step=1)
+    seen = []
+    for event in DistantWorkers(folder).follow():
+        seen.append(event and event["kind"])
+        if len(seen) == 3:  # it waits for more
+            with Journal(folder.journal) as journal:
+                journal.append("finished", step=2, metrics={}, timings={})
+    assert seen == ["failed", "resumed", None, "finished"]
+
+
 def test_a_mistake_of_the_user_s_ends_the_following(folder):
     with Journal(folder.journal) as journal:
         journal.append("failed", reason="data.batch_size must be a multiple")
@@ -59,14 +73,19 @@ def test_a_mistake_of_the_user_s_ends_the_following(folder):
         kinds(DistantWorkers(folder))
 
 
-def test_processes_that_begin_a_folder_at_once_all_read_the_whole_config(tmp_path):
+def test_a_folder_that_two_processes_begin_has_one_whole_config(tmp_path, monkeypatch):
     config = load_config("configs/smoke.yaml")
     path = tmp_path / "runs" / "a"
-    threads = [threading.Thread(target=begin_folder, args=(path, config)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    replace = Path.replace
+
+    def late(part, target):
+        """Let another process come first, from its beginning to its end."""
+        monkeypatch.setattr(Path, "replace", replace)
+        begin_folder(path, config)
+        return replace(part, target)
+
+    monkeypatch.setattr(Path, "replace", late)
+    begin_folder(path, config)
     assert [one.name for one in path.iterdir()] == ["config.yaml"]
     assert load_config(path / "config.yaml") == config
 
