@@ -11,7 +11,7 @@ import flows.train  # noqa: F401  first: it sets the process up for Prefect and 
 from prefect import flow  # isort: skip
 from prefect.runtime import flow_run  # isort: skip
 
-from flows import catalogue, sweeping
+from flows import catalogue, sweep_trials, sweeping
 from flows.embedded import prefect_server
 from flows.fan_out import require_ray
 from flows.run_folder import default_home
@@ -43,7 +43,7 @@ def run(
     address: str | None = None,
     again: bool = False,
     home: str | Path = "mlruns",
-    progress: sweeping.Progress = lambda event: None,
+    progress: sweep_trials.Progress = lambda event: None,
 ) -> SweepSummary:
     """Run the flow with Prefect's server where one is named, else with an embedded one.
 
@@ -58,10 +58,10 @@ def run(
     require_ray()
     refuse_launcher("zoo sweep")
     home = Path(home).absolute()
-    token = sweeping.progress.set(progress)
+    token = sweep_trials.progress.set(progress)
     try:
         progress({"kind": "station", "name": "starting Prefect"})
         with prefect_server(home):
             return sweep(wanted, address=address, again=again, home=home)
     finally:
-        sweeping.progress.reset(token)
+        sweep_trials.progress.reset(token)
