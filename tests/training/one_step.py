@@ -1,6 +1,6 @@
 """Train a linear model for one step, in a way that goes wrong or in ours; print its weights.
 
-    python tests/training/one_step.py by_hand | replicas | strategy | apart | attached
+    python tests/training/one_step.py replicas | strategy | apart | attached
 
 Run by test_spread_defects.py, a process or two. A process of several has its half of the batch.
 """
@@ -45,12 +45,15 @@ def step(built, part=0, parts=1):
     return built.get_weights()[0][:, 0].tolist()
 
 
-def replicas(kind):
+def replicas():
     distribution = build_distribution("mirrored", devices=2)
+    told = {}
     with distribution.scope():
-        built = model(kind)
-        distribution.attach(built)
-        return step(built)
+        for name, kind in (("by hand", ByHand), ("by keras", keras.Model)):
+            built = model(kind)
+            distribution.attach(built)
+            told[name] = step(built)
+    return told
 
 
 def strategy():
@@ -72,8 +75,7 @@ def group(attached):
 
 
 WAYS = {
-    "by_hand": lambda: replicas(ByHand),
-    "replicas": lambda: replicas(keras.Model),
+    "replicas": replicas,
     "strategy": strategy,
     "apart": lambda: group(False),
     "attached": lambda: group(True),

@@ -21,10 +21,6 @@ on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="a strategy o
 on_torch = pytest.mark.skipif(BACKEND != "torch", reason="a group of PyTorch's")
 
 
-def alone(way):
-    return json.loads(run_python([PROGRAM, way], CUDA_VISIBLE_DEVICES="-1").splitlines()[-1])
-
-
 def together(way):
     """Return what each of two processes printed; one that waits for the other is ended."""
     processes = start_group([PROGRAM, way], BACKEND)
@@ -38,13 +34,10 @@ def together(way):
 
 
 @on_tensorflow
-def test_a_loss_reduced_by_hand_is_doubled_by_two_replicas():
-    np.testing.assert_allclose(alone("by_hand"), 2 * WHOLE, rtol=1e-6)
-
-
-@on_tensorflow
-def test_a_loss_of_keras_is_not_doubled_by_two_replicas():
-    np.testing.assert_allclose(alone("replicas"), WHOLE, rtol=1e-6)
+def test_two_replicas_double_a_loss_reduced_by_hand_and_none_of_keras():
+    answer = run_python([PROGRAM, "replicas"], CUDA_VISIBLE_DEVICES="-1").splitlines()[-1]
+    np.testing.assert_allclose(json.loads(answer)["by hand"], 2 * WHOLE, rtol=1e-6)
+    np.testing.assert_allclose(json.loads(answer)["by keras"], WHOLE, rtol=1e-6)
 
 
 @on_tensorflow
