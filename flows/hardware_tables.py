@@ -32,7 +32,7 @@ def machine_rows(report: dict[str, Any]) -> list[Row]:
         ["devices", f"{', '.join(rates['devices'])} ({rates['backend']})"],
     ]
     rows += [[one["name"], f"{_gib(one['memory'])} of memory"] for one in known["accelerators"]]
-    rows += [[f"matrices, {dtype}", _matrix(rate)] for dtype, rate in rates["matrix"].items()]
+    rows += [[f"matrices, {name}", _matrix(name, rate)] for name, rate in rates["matrix"].items()]
     memory, copy = rates["memory"], rates["copy"]
     rows.append(
         [
@@ -104,10 +104,11 @@ def _cache(cache: dict[str, Any]) -> str:
     return f"L{cache['level']}{kind} {cache['count']} x {shown}"
 
 
-def _matrix(rate: dict[str, Any] | None) -> str:
+def _matrix(dtype: str, rate: dict[str, Any] | None) -> str:
     if rate is None:
         return "not done by this backend"
-    return f"{_giga(rate['operations_per_second'])} GFLOP/s (side {rate['side']})"
+    unit = "GOP/s" if dtype.startswith("int") else "GFLOP/s"
+    return f"{_giga(rate['operations_per_second'])} {unit} (side {rate['side']})"
 
 
 def _copy(copy: dict[str, Any], kind: str) -> str:
