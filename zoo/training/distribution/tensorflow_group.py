@@ -7,10 +7,13 @@ of its own, and one device.
 
 import json
 import os
+from contextlib import suppress
 
 import tensorflow as tf
 
 from zoo.training.distribution.place import Place
+
+_LEAST_THREADS = 4
 
 
 def open_group(place: Place):
@@ -31,6 +34,7 @@ def open_group(place: Place):
     )
     if gpus := tf.config.list_physical_devices("GPU"):
         tf.config.set_visible_devices(gpus[place.local_rank], "GPU")
+    _spare_threads()
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
 
     def total(tensor):
@@ -43,3 +47,10 @@ def open_group(place: Place):
         return strategy.run(total, args=(tensor,)), lambda dy: strategy.run(total, args=(dy,))
 
     return add
+
+
+def _spare_threads() -> None:
+    """Give TensorFlow threads that may wait for another process: with one, all work would wait."""
+    told = int(os.environ.get("TF_NUM_INTEROP_THREADS") or os.cpu_count() or 1)
+    with suppress(RuntimeError):  # it has started, and has what it has
+        tf.config.threading.set_inter_op_parallelism_threads(max(told, _LEAST_THREADS))
