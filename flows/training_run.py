@@ -50,12 +50,13 @@ class TrainingRun:
 
         from flows import build
 
-        keras.utils.set_random_seed(config.train.seed)
         self._started = time.monotonic()
         self.config, self.run_dir, self.journal = config, run_dir, journal
         self.distribution, self.measured = distribution, measured
         self._preparing = _Preparing(journal)
         self.source = build.build_source(config, self._preparing)
+        # Not before: data that had to be made drew numbers, and data that were found did not.
+        keras.utils.set_random_seed(config.train.seed)
         self.task = build.build_task(config, self.source)
         build.check_masks(config, self.source, self.task)
         build.check_spread(config, self.task, distribution.devices)
