@@ -95,6 +95,8 @@ def _train_within(distribution, config: Config, run_dir: Path, journal: Journal)
     started = time.monotonic()
     preparing = _Preparing(journal)
     source = build.build_source(config, preparing)
+    # Again: data that were made drew numbers, and data that were found did not.
+    keras.utils.set_random_seed(config.train.seed)
     task = build.build_task(config, source)
     build.check_masks(config, source, task)
     build.check_spread(config, task, distribution.devices)
