@@ -22,6 +22,7 @@ def model(tmp_path_factory):
     return folder / "style.keras"
 
 
+@pytest.mark.slow
 @pytest.mark.any_backend
 def test_backends_score_a_painted_picture_alike(model, tmp_path):
     scores = {

@@ -108,6 +108,7 @@ def test_prefect_deploy_all_works_without_questions_in_a_clean_checkout(tmp_path
         )
         assert answer.returncode == 0, answer.stdout + answer.stderr
         assert deployments.deployed("zoo") == [
+            "sweep/bananas_rates",
             "train/classifier_pets",
             "train/fast_style_autumn",
             "train/fcn8s_shapes",

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from cases import (
+    QUICK_ON_TORCH,
     check_loads_elsewhere,
     check_task,
     fit_one_epoch,
@@ -77,6 +78,7 @@ def test_boxes_are_in_the_pixels_of_a_picture_of_any_size(trained):
     assert float(keras.ops.convert_to_numpy(iou)[0, 0]) > 0.5
 
 
+@QUICK_ON_TORCH
 def test_a_published_file_gives_the_same_detections_on_every_backend(trained, tmp_path):
     task, images, _ = trained
     check_loads_elsewhere(task, list(images[:2]), tmp_path, atol=1e-4)

@@ -3,7 +3,14 @@
 import keras
 import numpy as np
 import pytest
-from cases import check_segments_elsewhere, check_task, small_fcn, square_classes, squares
+from cases import (
+    QUICK_ON_TORCH,
+    check_segments_elsewhere,
+    check_task,
+    small_fcn,
+    square_classes,
+    squares,
+)
 from keras import ops
 
 import zoo
@@ -48,6 +55,7 @@ def test_the_contract_of_a_task_holds(auxiliary):
     check_task(task, images, labels)
 
 
+@QUICK_ON_TORCH
 def test_a_published_file_gives_the_same_class_map_on_every_backend(learnt, tmp_path):
     task, images, _ = learnt
     check_segments_elsewhere(task, [images[0], images[1][:37, :51]], tmp_path, atol=1e-4)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from cases import (
+    QUICK_ON_TORCH,
     SLOW_ON_JAX,
     check_loads_elsewhere,
     check_task,
@@ -102,7 +103,7 @@ def test_its_masks_have_coco_figures_beside_its_boxes(trained):
     assert figures["mask_ap75"] == masks["ap75"]
 
 
-@SLOW_ON_JAX
+@QUICK_ON_TORCH
 def test_every_backend_opens_it_with_the_same_detections(trained, tmp_path):
     task, images, _ = trained
     check_loads_elsewhere(task, list(images), tmp_path, atol=1e-4)

@@ -10,7 +10,7 @@ from cases import run_python
 
 from flows.runtime import installed_backends
 
-pytestmark = pytest.mark.any_backend  # it starts a process for each of them
+pytestmark = [pytest.mark.any_backend, pytest.mark.slow]  # a process for each of them
 
 SMALL = ["data.image_size=128", "data.batch_size=16", "data.limit=320"]
 
