@@ -16,7 +16,7 @@ from flows.embedded import prefect_server
 from flows.fan_out import Resources, require_ray
 from flows.model_names import resolve_model
 from flows.run_folder import default_home
-from flows.train import refuse_launcher
+from flows.runtime import refuse_launcher
 
 
 @flow(name="batch-predict", flow_run_name="{model}")

@@ -21,6 +21,7 @@ from flows.shard_results import merge
 from flows.shard_task import predict_shard
 from flows.shards import Shard, cut, find_done, list_pictures, recipe
 from flows.tracking_store import one_line
+from flows.whole_files import write_whole
 from flows.worker_process import WorkerError
 
 if TYPE_CHECKING:
@@ -162,13 +163,10 @@ def _forget(folder: Path, keys: set[str]) -> None:
         kept = [line for line in lines if line.get("key") not in keys]
         if len(kept) == len(lines):
             continue
-        part = file.with_suffix(".part")
-        part.write_text("".join(f"{json.dumps(line)}\n" for line in kept), encoding="utf-8")
-        part.replace(file.with_name(f"{file.stem}-kept.jsonl"))
+        lines_kept = "".join(f"{json.dumps(line)}\n" for line in kept)
+        write_whole(file.with_name(f"{file.stem}-kept.jsonl"), lines_kept)
         file.unlink()
 
 
 def _write_json(path: Path, values: Any) -> None:
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(values) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps(values) + "\n")

@@ -7,7 +7,6 @@ once and kept in the user's cache until a file of zoo changes.
 import difflib
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from flows.config import Config, ConfigError, load_config
 from flows.console import waiting
 from flows.machine import cache_folder
 from flows.runtime import UserError, choose_backend, worker_environment
+from flows.whole_files import write_whole
 
 _QUESTION = """
 from flows.runtime import prepare_process
@@ -40,10 +40,7 @@ def names() -> dict[str, list[str]]:
             check=True,
         )
     found = json.loads(answer.stdout.splitlines()[-1])
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(found))
-    part.replace(kept)
+    write_whole(kept, json.dumps(found))
     return found
 
 

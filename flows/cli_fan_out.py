@@ -49,7 +49,7 @@ def sweep(
     more --trials one that is done goes on as well.
     """
     from flows.fan_out import require_ray
-    from flows.fan_out_report import show_sweep, sweep_with_report
+    from flows.fan_out_report import show_members, sweep_with_report
     from flows.run_folder import default_home
     from flows.sweep_config import load_sweep
 
@@ -58,7 +58,7 @@ def sweep(
         config, assignments or (), trials=trials, concurrent=concurrent, backend=backend
     )
     summary = sweep_with_report(wanted, address=address, again=again, home=default_home())
-    print(json.dumps(dataclasses.asdict(summary), indent=1)) if as_json else show_sweep(summary)
+    print(json.dumps(dataclasses.asdict(summary), indent=1)) if as_json else show_members(summary)
 
 
 def cross_validate(
@@ -81,7 +81,7 @@ def cross_validate(
     """
     from flows.config import load_config
     from flows.fan_out import Resources, require_ray
-    from flows.fan_out_report import folds_with_report, show_folds
+    from flows.fan_out_report import folds_with_report, show_members
     from flows.run_folder import default_home
 
     require_ray()
@@ -95,7 +95,7 @@ def cross_validate(
         again=again,
         home=default_home(),
     )
-    print(json.dumps(dataclasses.asdict(summary), indent=1)) if as_json else show_folds(summary)
+    print(json.dumps(dataclasses.asdict(summary), indent=1)) if as_json else show_members(summary)
 
 
 def batch_predict(

@@ -17,8 +17,7 @@ from flows.embedded import prefect_server
 from flows.fan_out import Resources, require_ray
 from flows.fold_summary import FoldsSummary
 from flows.run_folder import default_home
-from flows.runtime import UserError
-from flows.train import refuse_launcher
+from flows.runtime import UserError, refuse_launcher
 
 
 @flow(name="cross-validate", flow_run_name="{config.name}")

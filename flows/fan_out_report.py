@@ -63,8 +63,8 @@ def sweep_with_report(sweep: Any, **options: Any) -> SweepSummary:
         return run(sweep, progress=Progress(bar, "trial", sweep.metric), **options)
 
 
-def show_sweep(summary: SweepSummary) -> None:
-    """Print what a sweep came to."""
+def show_members(summary: SweepSummary | FoldsSummary) -> None:
+    """Print what many trainings came to."""
     columns, rows = summary.rows()
     show_table(columns, rows)
     print()
@@ -78,15 +78,6 @@ def folds_with_report(config: Any, *, folds: int, **options: Any) -> FoldsSummar
         from flows.cross_validation import run
 
         return run(config, folds=folds, progress=Progress(bar, "fold", "figures"), **options)
-
-
-def show_folds(summary: FoldsSummary) -> None:
-    """Print what a cross-validation came to."""
-    columns, rows = summary.rows()
-    show_table(columns, rows)
-    print()
-    for topic, fact in summary.facts():
-        print(f"{topic:<12} {fact}")
 
 
 def batch_with_report(model: str, sources: list[str], **options: Any) -> dict[str, Any]:

@@ -1,18 +1,16 @@
 """The end of the story of a cross-validation."""
 
-import dataclasses
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from flows.figures import headline
+from flows.kept_summary import KeptSummary
 
 
 @dataclass(frozen=True)
-class FoldsSummary:
+class FoldsSummary(KeptSummary):
     """What a cross-validation came to.
 
     Args:
@@ -51,17 +49,6 @@ class FoldsSummary:
             ("folder", self.folder),
             ("MLflow", f"run {self.mlflow_run_id} in {self.tracking_uri}"),
         ]
-
-    def write(self, path: Path) -> None:
-        """Keep it as JSON; the file is there whole or not at all."""
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
-
-    @classmethod
-    def read(cls, path: Path) -> "FoldsSummary":
-        """Return what `write` kept."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
 
 
 def spread(figures: Sequence[Mapping[str, float]]) -> tuple[dict[str, float], dict[str, float]]:

@@ -180,8 +180,7 @@ def _parent(
         parameters=config.model_dump(mode="json") | told,
         tags={
             "cross_validation": folder.name,
-            "config_hash": config_hash(config),
-            "git_commit": provenance.git_commit() or "unknown",
+            **provenance.origin_tags(config),
             "mlflow.source.name": "zoo cross-validate",
         },
     )

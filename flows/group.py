@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def places(count: int) -> list[dict[str, str]]:
     """Return the variables that tell each process its place, and its part of the cores."""
-    ports = _free_ports(count)
+    ports = free_ports(count)
     workers = [f"127.0.0.1:{port}" for port in ports]
     threads = str(max((os.cpu_count() or 1) // count, 1))
     return [
@@ -108,7 +108,8 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return so many different ports of this machine that nobody listens at."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:

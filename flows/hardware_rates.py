@@ -6,14 +6,15 @@ change, for a month, or until the machine has more of itself to give than it had
 """
 
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from flows import machine
+from flows.whole_files import write_whole
 
 FULL, SHORT = 1.0, 0.25  # seconds a figure
 _NEEDED = ("float32", "bfloat16")  # by trainings
@@ -99,11 +100,5 @@ def kept_path(backend: str) -> Path:
 
 
 def _keep(backend: str, found: dict[str, Any]) -> None:
-    path = kept_path(backend)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(found))
-        part.replace(path)
-    except OSError:  # a home that cannot be written: measured anew the next time
-        part.unlink(missing_ok=True)
+    with suppress(OSError):  # a home that cannot be written: measured anew the next time
+        write_whole(kept_path(backend), json.dumps(found))

@@ -19,7 +19,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows import provenance
-from flows.config import Config, config_hash
+from flows.config import Config
 from flows.fan_out import Engine, result_of, share_processors
 from flows.following import SYNC_SECONDS, undisturbed
 from flows.journal import JournalReader
@@ -28,6 +28,7 @@ from flows.runtime import UserError
 from flows.supervisor import Worker
 from flows.tracking import Tracker
 from flows.tracking_store import end_run, one_line
+from flows.whole_files import write_whole
 
 if TYPE_CHECKING:
     from prefect_ray.task_runners import PrefectRayFuture
@@ -117,8 +118,7 @@ class Member:
             tags={
                 MLFLOW_PARENT_RUN_ID: parent_run,
                 "zoo_folder": str(folder.path.relative_to(parent.path.parent)),
-                "config_hash": config_hash(config),
-                "git_commit": provenance.git_commit() or "unknown",
+                **provenance.origin_tags(config),
                 **tags,
             },
         )
@@ -183,9 +183,7 @@ class Member:
         self._lock.release()
 
     def _write_stop(self, why: str) -> None:
-        part = self._stop.with_suffix(".part")
-        part.write_text(why)
-        part.replace(self._stop)
+        write_whole(self._stop, why)
 
 
 def train_members(

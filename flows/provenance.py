@@ -6,6 +6,8 @@ import platform
 import subprocess
 from pathlib import Path
 
+from flows.config import Config, config_hash
+
 
 def git_commit() -> str | None:
     """Return the commit of this code, `-dirty` behind it where files differ; None outside git."""
@@ -13,6 +15,11 @@ def git_commit() -> str | None:
     if commit is None:
         return None
     return f"{commit}-dirty" if _git("status", "--porcelain", "--untracked-files=no") else commit
+
+
+def origin_tags(config: Config) -> dict[str, str]:
+    """Return the tags of an MLflow run that say of which config and code it is."""
+    return {"config_hash": config_hash(config), "git_commit": git_commit() or "unknown"}
 
 
 def machine() -> dict[str, str]:

@@ -25,6 +25,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from flows.config import Config, config_hash, dump_config
+from flows.whole_files import write_whole
 
 _WAIT_SECONDS = 0.5  # between two looks at a run that another controller is at work on
 
@@ -152,8 +153,7 @@ def home_id(home: Path) -> str:
 def begin_folder(path: Path, config: Config) -> None:
     """Make the folder of a run that several processes begin at once; one that there is stays."""
     if not (path / "config.yaml").exists():
-        path.mkdir(parents=True, exist_ok=True)
-        _replace_config(RunFolder(path), dump_config(config))
+        write_whole(path / "config.yaml", dump_config(config))
 
 
 def write_config(folder: RunFolder, config: Config) -> None:
@@ -161,13 +161,7 @@ def write_config(folder: RunFolder, config: Config) -> None:
     text = dump_config(config)
     if folder.config.exists() and folder.config.read_text(encoding="utf-8") != text:
         folder.summary.unlink(missing_ok=True)
-    _replace_config(folder, text)
-
-
-def _replace_config(folder: RunFolder, text: str) -> None:
-    part = folder.config.with_suffix(f".{uuid.uuid4().hex}.part")  # of this process alone
-    part.write_text(text, encoding="utf-8")
-    part.replace(folder.config)
+    write_whole(folder.config, text)
 
 
 def _choose(

@@ -261,3 +261,12 @@ def _built_for_cuda(backend: str) -> bool:
         return re.search(pattern, marker.read_text(), flags=re.MULTILINE) is not None
     except OSError:
         return False
+
+
+def refuse_launcher(command: str, remedy: str = "") -> None:
+    """Raise UserError in a process of a launcher: several would wait for one another's run."""
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1 and "RANK" in os.environ:
+        raise UserError(
+            f"{command} was started several times together (WORLD_SIZE says so){remedy}. What a "
+            "launcher starts is `python -m flows.worker train RUN_FOLDER`"
+        )

@@ -6,7 +6,6 @@ and zoo are imported once the process is prepared.
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from flows.progress import Counting, ProgressLines, mistakes_told, tell
 from flows.runtime import UserError, prepare_process
 from flows.source_options import add_option
+from flows.whole_files import write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -150,10 +150,7 @@ def _coco_row(source: "Source", split: str) -> "Callable[[dict], dict]":
 
 def write_json(path: Path, values: Any, *, indent: int | None = None) -> None:
     """Write a file that is either whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(values, indent=indent) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps(values, indent=indent) + "\n")
 
 
 def _open(path: str) -> "Task":

@@ -1,16 +1,16 @@
 """The end of the story of a run, as the command line tells it and the run folder keeps it."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+
+from flows.kept_summary import KeptSummary
 
 _TIMINGS = ("total", "worker", "step", "data", "scoring", "controller")
 
 
 @dataclass(frozen=True)
-class RunSummary:
+class RunSummary(KeptSummary):
     """What a run came to.
 
     Args:
@@ -81,17 +81,6 @@ class RunSummary:
     def model_uri(self) -> str:
         """How MLflow and the command line call the version."""
         return f"models:/{self.name}/{self.version}"
-
-    def write(self, path: Path) -> None:
-        """Keep it as JSON; the file is there whole or not at all."""
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
-
-    @classmethod
-    def read(cls, path: Path) -> "RunSummary":
-        """Return what `write` kept."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
 
 
 def describe_defects(defects: Mapping[str, Mapping[str, int]]) -> str:

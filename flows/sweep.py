@@ -15,9 +15,9 @@ from flows import catalogue, sweep_trials, sweeping
 from flows.embedded import prefect_server
 from flows.fan_out import require_ray
 from flows.run_folder import default_home
+from flows.runtime import refuse_launcher
 from flows.sweep_config import Sweep
 from flows.sweep_summary import SweepSummary
-from flows.train import refuse_launcher
 
 
 @flow(name="sweep", flow_run_name="{sweep.name}")

@@ -1,10 +1,9 @@
 """The end of the story of a sweep, as the command line tells it and the sweep's folder keeps it."""
 
-import dataclasses
-import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from flows.kept_summary import KeptSummary
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class TrialSummary:
 
 
 @dataclass(frozen=True)
-class SweepSummary:
+class SweepSummary(KeptSummary):
     """What a sweep came to.
 
     Args:
@@ -108,17 +107,10 @@ class SweepSummary:
         facts = "\n".join(f"- {topic}: {fact}" for topic, fact in self.facts())
         return f"{facts}\n\n{table}"
 
-    def write(self, path: Path) -> None:
-        """Keep it as JSON; the file is there whole or not at all."""
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
-
     @classmethod
-    def read(cls, path: Path) -> "SweepSummary":
-        """Return what `write` kept."""
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**kept | {"trials": [TrialSummary(**one) for one in kept["trials"]]})
+    def of(cls, values: dict[str, Any]) -> Self:
+        """Return the summary that has these values."""
+        return cls(**values | {"trials": [TrialSummary(**one) for one in values["trials"]]})
 
 
 def _cell(value: object) -> str:

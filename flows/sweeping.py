@@ -19,7 +19,7 @@ from mlflow.tracking import MlflowClient
 from optuna.trial import FrozenTrial
 
 from flows import provenance
-from flows.config import config_hash, dump_config, resolve_config
+from flows.config import dump_config, resolve_config
 from flows.following import ended_on_failure
 from flows.journal import Journal
 from flows.run_folder import RunFolder, claim
@@ -31,6 +31,7 @@ from flows.tracking import Tracker
 from flows.tracking_store import close_orphans, open_store
 from flows.train import finish, register, verify
 from flows.verification import Evidence
+from flows.whole_files import write_whole
 from flows.worker_process import WorkerError
 
 
@@ -70,7 +71,7 @@ def _conclude(trials: Trials, tracker: Tracker) -> SweepSummary:
     config = resolve_config(trial_config(sweep.base, best.params))
     won = trial_folder(folder, best.number)
     run_id = Tracker.run_of(won)
-    _write_text(folder.path / "best.yaml", dump_config(config))
+    write_whole(folder.path / "best.yaml", dump_config(config))
     tell(kind="station", name="registering the best trial")
     version = register(config, won.path, run_id)
     tell(kind="station", name="verifying it")
@@ -154,21 +155,14 @@ def _parent(sweep: Sweep, folder: RunFolder, home: Path, uri: str) -> Tracker:
         parameters={"sweep": sweep.model_dump(mode="json", exclude={"base"}), "base": base.name},
         tags={
             "sweep": folder.name,
-            "config_hash": config_hash(base),
-            "git_commit": provenance.git_commit() or "unknown",
+            **provenance.origin_tags(base),
             "mlflow.source.name": "zoo sweep",
         },
     )
 
 
 def _write(sweep: Sweep) -> Callable[[RunFolder], None]:
-    return lambda folder: _write_text(folder.path / "sweep.yaml", dump_sweep(sweep))
-
-
-def _write_text(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    return lambda folder: write_whole(folder.path / "sweep.yaml", dump_sweep(sweep))
 
 
 def _tell_busy(folder: RunFolder) -> None:

@@ -28,6 +28,7 @@ from flows.tracking_store import (
     read_state,
     search_runs,
 )
+from flows.whole_files import write_whole
 
 LONGEST_PAUSE = 15.0  # seconds between two attempts to reach a store that is away
 PATIENCE = 600.0  # seconds that a finished run waits for its store to come back
@@ -193,6 +194,4 @@ class Tracker:
     def _remember(self, **changes) -> None:
         """Write the state so that a crash leaves the old one or the new one."""
         self._state |= changes
-        half_written = self.folder.tracking.with_suffix(".part")
-        half_written.write_text(json.dumps(self._state))
-        half_written.replace(self.folder.tracking)
+        write_whole(self.folder.tracking, json.dumps(self._state))

@@ -18,10 +18,10 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from flows.runtime import (
-    UserError,
     choose_backend,
     choose_precision,
     controller_environment,
+    refuse_launcher,
 )
 
 os.environ.update(controller_environment())  # read when Prefect and MLflow are imported
@@ -36,7 +36,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from flows import catalogue, provenance, registry, run_pages
-from flows.config import Config, config_hash, resolve_config
+from flows.config import Config, resolve_config
 from flows.distant_workers import DistantWorkers
 from flows.embedded import prefect_server
 from flows.following import ended_on_failure, follow, undisturbed
@@ -162,8 +162,7 @@ def compute(config: Config, run_dir: Path, home: Path, uri: str) -> dict[str, fl
         experiment=config.name,
         parameters=config.model_dump(mode="json"),
         tags={
-            "config_hash": config_hash(config),
-            "git_commit": provenance.git_commit() or "unknown",
+            **provenance.origin_tags(config),
             "run_folder": str(folder.path),
         },
     )
@@ -275,15 +274,6 @@ def _finished_before(config: Config, home: Path, *, again: bool) -> RunSummary |
             close_orphans(home, uri)
         return RunSummary.read(folder.summary)
     return None
-
-
-def refuse_launcher(command: str, remedy: str = "") -> None:
-    """Processes of a launcher would wait for one another's run."""
-    if int(os.environ.get("WORLD_SIZE") or 1) > 1 and "RANK" in os.environ:
-        raise UserError(
-            f"{command} was started several times together (WORLD_SIZE says so){remedy}. What a "
-            "launcher starts is `python -m flows.worker train RUN_FOLDER`"
-        )
 
 
 class _BusyError(Exception):

@@ -1,7 +1,6 @@
 """What a kubelet makes of a rendered pod: its environment, its command, its mounts."""
 
 import re
-import socket
 
 import yaml
 
@@ -52,18 +51,6 @@ def start_of(spec, index):
             assert entry["valueFrom"] == {"fieldRef": {"fieldPath": path}}
             environment[entry["name"]] = str(index)
     return environment, [_expand(word, environment) for word in container["command"]]
-
-
-def free_ports(count):
-    """Return ports of 127.0.0.1 that nobody has."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def _expand(text, environment):

@@ -17,8 +17,9 @@ import keras
 import pytest
 from cases import ROOT
 from groups import finish_group
-from pods import free_ports, host_names, job_spec, read_manifests, start_of
+from pods import host_names, job_spec, read_manifests, start_of
 
+from flows.group import free_ports
 from flows.journal import last_event, read_journal
 from flows.launch import prepare
 from flows.launch_kubernetes import render_job
