@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from zoo.training.distribution.heartbeat import Heartbeat
+from zoo.training.distribution.heartbeat import Heartbeat, _listen
 from zoo.training.distribution.place import Place
 
 pytestmark = pytest.mark.any_backend
@@ -136,9 +136,23 @@ def test_a_leader_that_cannot_be_reached_is_told_of(group):
     assert f"process 0 at 127.0.0.1:{port} cannot be reached" in two.lost[1][0]
 
 
-def test_a_leader_behind_another_address_listens_everywhere(group):
-    """Such as a service's, which is no address of the machine: 192.0.2.0/24 is nobody's."""
-    two = group(size=2, address="192.0.2.1:1")
-    two.beats[0].__enter__()
-    with socket.create_connection(("127.0.0.1", int(two.numbers[-1])), timeout=SOON):
-        pass
+@pytest.mark.parametrize(
+    ("address", "heard"),
+    [
+        ("127.0.0.1:1", {"127.0.0.1"}),
+        ("localhost:1", {"127.0.0.1"}),
+        # On Debian a machine's own name stands for 127.0.1.1, where no other machine reaches it;
+        # and 192.0.2.1 is nobody's, as a service's address is none of the machine.
+        (f"{socket.gethostname()}:1", {"::", "0.0.0.0"}),
+        ("192.0.2.1:1", {"::", "0.0.0.0"}),
+    ],
+)
+def test_a_leader_listens_where_the_others_can_be(address, heard):
+    with _listen(Place(0, 2, 0, address)) as listener:
+        assert listener.getsockname()[0] in heard
+        with socket.create_connection(("127.0.0.1", listener.getsockname()[1]), timeout=SOON):
+            pass
+
+
+def test_an_ipv6_host_has_no_brackets():
+    assert Place(address="[fd00::1]:29400").host == "fd00::1"

@@ -6,7 +6,6 @@ finds the connection closed without a farewell, ends its own process, whatever i
 """
 
 import asyncio
-import logging
 import os
 import secrets
 import socket
@@ -22,7 +21,6 @@ PATIENCE_SECONDS = 30.0  # six beats; a link that is slow for a moment is not a 
 LOST_PEER = 75  # exit code: EX_TEMPFAIL of sysexits.h, "try again later"
 _BEAT, _FAREWELL = b".", b"q"
 _KEY_NUMBERS = 3  # of 24 bits, which float32 carries exactly
-_logger = logging.getLogger(__name__)
 
 
 def end_process(reason: str) -> None:
@@ -133,7 +131,7 @@ class Heartbeat:
         return answer if isinstance(answer, bytes) else b""
 
     async def _join(self) -> None:
-        host = self._place.address.rpartition(":")[0]
+        host = self._place.host
         try:
             async with asyncio.timeout(self._patience):
                 reader, writer = await asyncio.open_connection(host, self._port)
@@ -187,14 +185,15 @@ async def _cancelled(*tasks) -> list:
 
 
 def _listen(place: Place) -> socket.socket:
-    """Listen where the others look for the leader; everywhere, where that is no address of ours."""
-    host = place.address.rpartition(":")[0]
-    try:
-        return socket.create_server((host, 0), family=_family(host))
-    except OSError as error:
-        _logger.warning("cannot listen at %s (%s); the heartbeat listens everywhere", host, error)
-        return socket.create_server(("", 0))
+    """Listen on this machine alone where the others are here too, and everywhere otherwise.
 
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][0]
+    A leader's name is not what it listens at: Debian has a machine's own name stand for 127.0.1.1.
+    """
+    if place.host in ("localhost", "127.0.0.1"):
+        return socket.create_server(("127.0.0.1", 0))
+    if place.host == "::1":
+        return socket.create_server(("::1", 0), family=socket.AF_INET6)
+    if socket.has_dualstack_ipv6():
+        with suppress(OSError):  # a machine whose IPv6 is switched off
+            return socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", 0))

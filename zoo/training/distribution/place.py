@@ -27,6 +27,11 @@ class Place:
     address: str = f"127.0.0.1:{DEFAULT_PORT}"
     workers: tuple[str, ...] = ()
 
+    @property
+    def host(self) -> str:
+        """The first process' host: a name, or an address without the brackets of IPv6."""
+        return self.address.rpartition(":")[0].strip("[]")
+
 
 def find_place(environment: Mapping[str, str] = os.environ) -> Place:
     """Read this process' place from the first of these that is complete.
