@@ -1,10 +1,13 @@
 """From a config to the objects of a training run. Runs in the worker: Keras is imported here."""
 
 from functools import partial
+from pathlib import Path
 
 import zoo
 from flows.config import Config
 from flows.config_sections import MultiboxLoss
+from flows.origin import FROM_CHAMPION
+from flows.run_folder import RunFolder
 from flows.runtime import UserError
 from zoo.data import (
     build_classification_pipeline,
@@ -16,7 +19,7 @@ from zoo.data import (
     steps_per_epoch,
     take_fold,
 )
-from zoo.models import RCNN, FastStyle, reuse_rows
+from zoo.models import RCNN, FastStyle, reuse_rows, take_weights
 from zoo.training import (
     EarlyStopping,
     FitRegionSVMs,
@@ -53,7 +56,7 @@ def build_source(config: Config, progress=_untold):
 
 
 def build_task(config: Config, source) -> zoo.Task:
-    """Return the task with fresh weights, or with those of `model.weights`."""
+    """Return the task with fresh weights, or with those of the file `model.weights`."""
     task = zoo.create(
         config.model.preset,
         class_names=config.model.class_names or source.class_names,
@@ -66,7 +69,7 @@ def build_task(config: Config, source) -> zoo.Task:
         _check_lesson(config, task)
     if task.kind == "segmentation" and "palette" not in config.model.options:
         task.palette = source.palette  # what it paints has the colours of the data
-    if config.model.weights is not None:
+    if config.model.weights not in (None, FROM_CHAMPION):
         task.set_weights(zoo.load(config.model.weights).get_weights())
     return task
 
@@ -87,6 +90,14 @@ def _check_lesson(config, task) -> None:
             "model.options.backbone_weights is missing: of the network that judges the style, such "
             "as imagenet"
         )
+
+
+def begin_with_champion(config: Config, task, run_dir: Path) -> str | None:
+    """Give the task the weights of the champion where the config asks for it; tell which."""
+    file = RunFolder(run_dir).champion
+    if config.model.weights != FROM_CHAMPION or not file.exists():
+        return None
+    return take_weights(task, zoo.load(file))
 
 
 def take_rows(config: Config, task) -> str | None:

@@ -20,6 +20,7 @@ from flows import (
     cli_fan_out,
     cli_import,
     cli_launch,
+    cli_registry,
     cli_stylize,
 )
 
@@ -35,11 +36,15 @@ app.add_typer(cli_launch.app, name="launch-file")
 app.command("import")(cli_import.import_model)
 app.command("stylize")(cli_stylize.stylize)
 app.command("doctor")(cli_doctor.doctor)
+app.command("promote")(cli_registry.promote)
+app.command("rollback")(cli_registry.rollback)
+app.command("history")(cli_registry.history)
+app.command("reproduce")(cli_registry.reproduce)
 app.command("sweep")(cli_fan_out.sweep)
 app.command("cross-validate")(cli_fan_out.cross_validate)
 app.command("batch-predict")(cli_fan_out.batch_predict)
 _HOME = Path("mlruns")
-_RESUMABLE = ("train", "stylize", "sweep", "cross-validate", "batch-predict")
+_RESUMABLE = ("train", "reproduce", "stylize", "sweep", "cross-validate", "batch-predict")
 
 Model = Annotated[
     str, typer.Argument(help="A .keras file, a run's folder, or models:/name@champion.")
@@ -113,6 +118,10 @@ def train(
         ),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Train anew what is done.")] = False,
+    if_changed: Annotated[
+        bool,
+        typer.Option("--if-changed", help="Train anew if config, data, code or weights changed."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train, evaluate, log, register; promote what passes the gate.
@@ -127,7 +136,7 @@ def train(
     if workers is not None:
         spread = ["distribution.kind=multi_worker", f"distribution.workers={workers}"]
     run = load_config(config, [*(assignments or ()), *spread], backend)
-    summary = train_with_report(run, again=again, home=default_home())
+    summary = train_with_report(run, again=again, if_changed=if_changed, home=default_home())
     _print_json(dataclasses.asdict(summary)) if as_json else show_summary(summary)
 
 

@@ -23,7 +23,7 @@ from flows.runtime import choose_backend, choose_precision
 _NOT_IN_RESULT: dict[str, Any] = {
     "name": True,
     "gate": True,
-    "data": {"cache"},
+    "data": {"cache", "defects_at_most"},
     "train": {"log_steps", "checkpoint_steps"},
     "distribution": {"workers"},  # a run may go on with more of them, or with fewer
 }

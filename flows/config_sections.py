@@ -98,6 +98,7 @@ class ReuseRows(Section):
 class Model(Section):
     """Which model, for which classes; `options` go to the preset as they are.
 
+    `weights`: a `.keras` file of the same preset to begin with, or `champion`: the present one's.
     `num_classes`: what the data must have; None: as many as they have.
     """
 
@@ -148,6 +149,7 @@ class Data(Section):
 
     `image_size`: its input, a side or [height, width]. `max_boxes`: of one picture, for detectors.
     `on_defect`: refuse a split in which something would have to be left out, or leave it out.
+    `defects_at_most`: of a split's pictures, as a share; more stop a retraining before it begins.
     `fold`: validate on a part of the training records instead of the split `val`.
     """
 
@@ -155,6 +157,7 @@ class Data(Section):
     path: str | None = None
     options: dict[str, JsonValue] = {}
     on_defect: Literal["stop", "skip"] = "stop"
+    defects_at_most: Annotated[float, Field(ge=0, le=1)] | None = None
     image_size: ImageSize
     max_boxes: Annotated[int, Field(ge=1, le=1000)] = 100
     batch_size: Annotated[int, Field(ge=1)]
@@ -261,9 +264,14 @@ class Train(Section):
 
 
 class Gate(Section):
-    """What a version must reach to become the champion."""
+    """What a version must reach to become the champion.
+
+    `no_class_worse_by`: what each class that the champion knows may lose at most, of its AP, IoU or
+    accuracy; None: classes are not looked at.
+    """
 
     metric: Metric
     at_least: Annotated[float, Field(ge=0, le=1)] = 0.0
     beat_champion_by: Annotated[float, Field(ge=-1, le=1)] = 0.0
     confidence: Annotated[float, Field(ge=0, le=1)] = 0.95
+    no_class_worse_by: Annotated[float, Field(ge=0, le=1)] | None = None

@@ -18,9 +18,9 @@ from flows.whole_files import write_whole
 
 FULL, SHORT = 1.0, 0.25  # seconds a figure
 _NEEDED = ("float32", "bfloat16")  # by trainings
-_FORMAT = 1  # raise it with every change of what is measured, or how
+_FORMAT = 2  # raise it with every change of what is measured, or how
 _KEPT_SECONDS = 30 * 24 * 3600
-_BUSY = 0.5  # processes a core that want to run, beside the measurement itself
+_BUSY = 0.25  # of the cores, by others
 _COPIED = 64 * 2**20  # bytes of the array that goes to the device
 
 
@@ -42,11 +42,11 @@ def measure(
         dtypes: of the matrices; None: all that are known.
         progress: told what is measured next.
     Returns: plain values, of the keys backend, devices, measured (seconds since 1970), seconds (it
-        took), load, matrix (dtype -> rate or None), memory, copy; also written to the cache.
+        took), busy, matrix (dtype -> rate or None), memory, copy; also written to the cache.
     """
     from zoo.hardware import rates
 
-    began, load = time.monotonic(), machine.load()
+    began, busy = time.monotonic(), machine.busy()
     facts = machine.describe(backend)
     matrix: dict[str, Any] = {}
     for dtype in dtypes or rates.DTYPES:
@@ -63,7 +63,7 @@ def measure(
         "backend": backend,
         "devices": rates.devices(),
         "measured": time.time(),
-        "load": load,
+        "busy": busy,
         "matrix": matrix,
         "memory": asdict(triad),
         "copy": asdict(copy),
@@ -88,8 +88,7 @@ def read_kept(backend: str) -> dict[str, Any] | None:
     usable = isinstance(kept, dict) and kept.get("format") == _FORMAT
     if not usable or time.time() - kept["measured"] > _KEPT_SECONDS:
         return None
-    then, now = kept["load"], machine.load()
-    if then is not None and now is not None and then > _BUSY and now < then / 2:
+    if kept["busy"] > _BUSY and machine.busy() < kept["busy"] / 2:
         return None
     return kept
 

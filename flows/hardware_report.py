@@ -42,7 +42,6 @@ def describe(
     report = {
         "machine": machine.describe(rates["backend"]),
         "rates": rates,
-        "load": machine.load(),
         "told": time.time(),
     }
     if work is None:

@@ -6,7 +6,7 @@ from typing import Any
 from flows.console import show_table
 
 Row = list[object]
-_BUSY = 0.25  # processes a core
+_BUSY = 0.1  # of the cores, by others
 
 
 def show_report(report: dict[str, Any]) -> None:
@@ -120,10 +120,9 @@ def _copy(copy: dict[str, Any], kind: str) -> str:
 
 def _measured(rates: dict[str, Any]) -> str:
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(rates["measured"]))
-    if rates["load"] is None:
-        return when
-    busy = "; NOT IDLE: the ceilings may be higher" if rates["load"] > _BUSY else ""
-    return f"{when}, {rates['load']:.2f} other processes a core wanted to run{busy}"
+    share = rates["busy"]
+    told = "; NOT IDLE: the ceilings may be higher" if share > _BUSY else ""
+    return f"{when}, {100 * share:.0f} % of the cores taken by others{told}"
 
 
 def _forward(step: dict[str, Any], what: str) -> str:

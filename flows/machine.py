@@ -22,6 +22,7 @@ from flows.runtime import accelerator, backend_version
 
 _CACHES = Path("/sys/devices/system/cpu")
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
+_LOOK_SECONDS = 0.3
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 # How many threads a backend has, and which devices it sees, changes what it can do.
 _CHOICES = (
@@ -55,14 +56,23 @@ def describe(backend: str) -> dict[str, Any]:
 
 def usable_cores() -> int:
     """Return the cores that this process may run on."""
+    return len(_usable())
+
+
+def busy() -> float:
+    """Return the share, 0..1, that others take of this process's cores, while it looks for .3 s.
+
+    The load average of the kernel would still count what ended a minute ago, and this process.
+    """
+    shares = psutil.cpu_percent(interval=_LOOK_SECONDS, percpu=True)
+    mine = [share for core, share in enumerate(shares) if core in _usable()]
+    return sum(mine) / len(mine) / 100 if mine else 0.0
+
+
+def _usable() -> set[int]:
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def load() -> float | None:
-    """Return how busy the machine has been for a minute: processes that wanted a core, a core."""
-    return os.getloadavg()[0] / usable_cores() if hasattr(os, "getloadavg") else None
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
 
 
 def memory() -> int:

@@ -1,12 +1,15 @@
 """Where a run comes from: the commit of the code and the machine it ran on."""
 
+import functools
 import getpass
+import hashlib
 import os
 import platform
 import subprocess
 from pathlib import Path
 
-from flows.config import Config, config_hash
+from flows.config import Config, config_hash, resolve_config
+from flows.runtime import backend_version
 
 
 def git_commit() -> str | None:
@@ -19,7 +22,11 @@ def git_commit() -> str | None:
 
 def origin_tags(config: Config) -> dict[str, str]:
     """Return the tags of an MLflow run that say of which config and code it is."""
-    return {"config_hash": config_hash(config), "git_commit": git_commit() or "unknown"}
+    return {
+        "config_hash": config_hash(config),
+        "git_commit": git_commit() or "unknown",
+        "code_version": code_version(resolve_config(config).backend),
+    }
 
 
 def machine() -> dict[str, str]:
@@ -29,8 +36,32 @@ def machine() -> dict[str, str]:
         "processor": _processor(),
         "cpu_count": str(os.cpu_count()),
         "host": platform.node(),
-        "user": _user(),
+        "user": user(),
     }
+
+
+def user() -> str:
+    """Return who runs this."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return str(os.getuid())
+
+
+@functools.cache
+def code_version(backend: str) -> str:
+    """Return what a training's code is: a digest of zoo's and flows' modules, Keras, the backend.
+
+    A commit says more than that: a page of the documentation changes it, and no model.
+    """
+    root = Path(__file__).parents[1]
+    sha = hashlib.sha256()
+    for path in sorted(file for name in ("zoo", "flows") for file in (root / name).rglob("*.py")):
+        content = path.read_bytes()
+        sha.update(f"{path.relative_to(root).as_posix()}:{len(content)}:".encode())
+        sha.update(content)
+    versions = (f"{name} {backend_version(name)}" for name in ("keras", backend))
+    return ", ".join([sha.hexdigest()[:12], *versions])
 
 
 def _git(*arguments: str) -> str | None:
@@ -51,10 +82,3 @@ def _processor() -> str:
         lines = []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return named[0] if named else platform.processor()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return str(os.getuid())

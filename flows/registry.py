@@ -7,6 +7,7 @@ A version is a servable model (`flows.serving`) with the published `.keras` file
 import difflib
 import hashlib
 import importlib.metadata
+import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -20,14 +21,16 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
+from flows.config import Config
 from flows.promote import Decision
+from flows.reigns import CHAMPION, crown
 from flows.run_folder import default_home
 from flows.runtime import UserError
 from flows.serving import ARTIFACT
 from flows.serving_answers import KINDS
 from flows.tracking_store import answering, open_store
 
-CHAMPION, CHALLENGER = "champion", "challenger"
+CHALLENGER = "challenger"
 # What a serving process imports beside its backend, whatever the model: masks are what zoo's
 # results hold, so pycocotools comes with each of them.
 _REQUIREMENTS = ("keras", "mlflow", "numpy", "pandas", "pillow", "pycocotools")
@@ -59,7 +62,21 @@ def find_champion(name: str) -> ModelVersion | None:
     return _by_alias(MlflowClient(), name, CHAMPION)
 
 
-def close(name: str, version: str, decision: Decision, tags: Mapping[str, str]) -> None:
+def fetch_champion(name: str, file: Path, home: Path) -> None:
+    """Copy the champion's `.keras` file to a place that has none as yet; none where there is none.
+
+    A run that goes on begins with what it began with, whoever is the champion by then.
+    """
+    champion = None if file.exists() else find_champion(name)
+    if champion is not None:
+        part = file.with_suffix(".part")
+        shutil.copyfile(checked_file(champion, home), part)
+        part.replace(file)
+
+
+def close(
+    name: str, version: str, decision: Decision, tags: Mapping[str, str], *, by: str = "gate"
+) -> None:
     """Make a version the champion, or leave the champion; the version tells why."""
     client = MlflowClient()
     gate = {
@@ -69,7 +86,32 @@ def close(name: str, version: str, decision: Decision, tags: Mapping[str, str]) 
     for key, value in {**tags, **gate}.items():
         client.set_model_version_tag(name, version, key, value)
     if decision.promote:
-        client.set_registered_model_alias(name, CHAMPION, version)
+        crown(name, version, why=gate["gate_reasons"], by=by)
+
+
+def find_version(model: str) -> ModelVersion:
+    """Return the version that models:/name@alias or models:/name/3 names.
+
+    Raises:
+        UserError: there is no such version; what there is, is told.
+    """
+    name, alias, number = _parse(model)
+    client = MlflowClient()
+    try:
+        return (
+            client.get_model_version_by_alias(name, alias)
+            if alias
+            else client.get_model_version(name, number)
+        )
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        raise UserError(f"{model}: no such model; {_what_there_is(client, name)}") from None
+
+
+def conditions(config: Config) -> str:
+    """Return the gate of a config as a tag has it."""
+    return "" if config.gate is None else config.gate.model_dump_json()
 
 
 def aliases(name: str, version: str) -> list[str]:
@@ -95,7 +137,7 @@ def resolve(model: str, home: Path | None = None) -> Path:
             raise UserError(f"{model}: no such model")
         return Path(model)
     with open_store(home) as uri, answering(uri):
-        return local_file(_find(model), home)
+        return local_file(find_version(model), home)
 
 
 def local_file(version: ModelVersion, home: Path) -> Path:
@@ -115,6 +157,22 @@ def local_file(version: ModelVersion, home: Path) -> Path:
         return file.replace(kept / file.name)
 
 
+def checked_file(version: ModelVersion, home: Path) -> Path:
+    """Return the version's file after a look whether it is the one that was registered.
+
+    Raises:
+        UserError: it is not there, or it is another.
+    """
+    name = f"models:/{version.name}/{version.version}"
+    try:
+        file = local_file(version, home)
+    except (OSError, MlflowException) as error:
+        raise UserError(f"{name}: its file cannot be had: {error}") from None
+    if not file.is_file() or _sha256(file) != version.tags.get("sha256"):
+        raise UserError(f"{name}: its file {file} is missing, or not the one that was registered")
+    return file
+
+
 def _only_keras_file(folder: Path, version: ModelVersion) -> Path:
     found = sorted(folder.glob("*.keras"))
     if not found:
@@ -123,21 +181,6 @@ def _only_keras_file(folder: Path, version: ModelVersion) -> Path:
             "Was it registered by something else?"
         )
     return found[0]
-
-
-def _find(model: str) -> ModelVersion:
-    client = MlflowClient()
-    name, alias, number = _parse(model)
-    try:
-        return (
-            client.get_model_version_by_alias(name, alias)
-            if alias
-            else client.get_model_version(name, number)
-        )
-    except MlflowException as error:
-        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise
-        raise UserError(f"{model}: no such model; {_what_there_is(client, name)}") from None
 
 
 def _parse(model: str) -> tuple[str, str, str]:

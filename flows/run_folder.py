@@ -8,6 +8,8 @@
     scores.json      the re-scoring elsewhere          predictions.json  what was found in it
     tracking.json    how far the tracking store is     summary.json   the end of the story
     hardware.json    the step and its machine          roofline.png   the same as a picture
+    data_report.json what the data are, and were       gate.json      the table that decided
+    champion.keras   what it began with, on request
     flow_run         the Prefect flow run it is of     *.lock         held while somebody is at work
 
 The operating system frees a lock when its holder dies, however it dies; so a held lock means a
@@ -50,6 +52,9 @@ class RunFolder:
         self.worker_lock = self.path / "worker.lock"
         self.worker_pid = self.path / "worker.pid"
         self.controller_lock = self.path / "controller.lock"
+        self.data_report = self.path / "data_report.json"
+        self.gate = self.path / "gate.json"
+        self.champion = self.path / "champion.keras"
         self.flow_run = self.path / "flow_run"
 
     @property
@@ -106,6 +111,12 @@ def claim_folder(
         prepare=lambda folder: write_config(folder, config),
     ) as folder:
         yield folder
+
+
+def newest_folder(config: Config, home: Path) -> RunFolder | None:
+    """Return the newest folder of a resolved configuration's runs, or None."""
+    stem = f"{config.name}-{config_hash(config)}"
+    return next(iter(_existing(home / "runs", stem)), None)
 
 
 @contextmanager

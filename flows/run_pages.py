@@ -31,7 +31,9 @@ from prefect.utilities.urls import url_for
 from flows.embedded import server_has_pages
 from flows.figures import scalars
 from flows.journal import read_journal
+from flows.retraining import Changed
 from flows.run_folder import RunFolder
+from flows.skipped import Skipped
 from flows.summary import RunSummary
 from flows.tracking_events import legal_key
 from flows.verification import Evidence
@@ -100,6 +102,23 @@ def log_verified(run_id: str, evidence: Evidence) -> None:
         for name, value in scalars(values).items()
     ]
     MlflowClient().log_batch(run_id, metrics=entities)
+
+
+def log_file(run_id: str, file: Path) -> None:
+    """Log a file to the MLflow run, where there is one."""
+    if file.exists():
+        MlflowClient().log_artifact(run_id, str(file))
+
+
+def show_news(name: str, found: Changed | Skipped) -> None:
+    """Put on Prefect's page what changed since the champion, or that nothing did."""
+    with harmless("the artifact of the data"):
+        skipped = isinstance(found, Skipped)
+        create_markdown_artifact(
+            f"Skipped: {found.reason}." if isinstance(found, Skipped) else found.markdown(),
+            key=artifact_key(name, "data"),
+            description="nothing to train" if skipped else "the data, beside the champion's",
+        )
 
 
 def show_result(summary: RunSummary) -> None:

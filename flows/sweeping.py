@@ -23,13 +23,13 @@ from flows.config import dump_config, resolve_config
 from flows.following import ended_on_failure
 from flows.journal import Journal
 from flows.run_folder import RunFolder, claim
+from flows.stations import finish, register, verify
 from flows.study import STATES, Study
 from flows.sweep_config import Sweep, dump_sweep, sweep_hash, trial_config
 from flows.sweep_summary import SweepSummary, TrialSummary
 from flows.sweep_trials import Trials, tell, trial_folder
 from flows.tracking import Tracker
 from flows.tracking_store import close_orphans, open_store
-from flows.train import finish, register, verify
 from flows.verification import Evidence
 from flows.whole_files import write_whole
 from flows.worker_process import WorkerError

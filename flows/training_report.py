@@ -7,12 +7,15 @@ from flows.console import Bar, note, show_table
 from flows.figures import brief, class_figures, headline
 from flows.journal import last_event, read_journal
 from flows.runtime import choose_backend, choose_precision
+from flows.skipped import Skipped
 from flows.summary import RunSummary, describe_defects
 
 _BOOK = ("class_error", "box_mae")  # the book's figures, on the training split as it prints them
 
 
-def train_with_report(config: Config, *, again: bool, home: Path) -> RunSummary:
+def train_with_report(
+    config: Config, *, again: bool, if_changed: bool, home: Path
+) -> RunSummary | Skipped:
     """Run the training flow and show on stderr what happens.
 
     Raises:
@@ -24,7 +27,7 @@ def train_with_report(config: Config, *, again: bool, home: Path) -> RunSummary:
     with Bar("starting Prefect and MLflow") as bar:
         from flows.train import run
 
-        return run(config, again=again, home=home, progress=Progress(bar))
+        return run(config, again=again, home=home, progress=Progress(bar), if_changed=if_changed)
 
 
 class Progress:
@@ -49,6 +52,10 @@ class Progress:
             f"another process is at work on {event['folder']}; waiting for its end "
             "(--again trains beside it)"
         )
+
+    def _on_changed(self, event: dict) -> None:
+        for line in (event["because"], *event["news"]):
+            self.bar.write(line)
 
     def _on_station(self, event: dict) -> None:
         self.bar.update(event["name"])
@@ -99,8 +106,11 @@ class Progress:
         self.bar.write(f"the worker died and was started again ({event['restarts']})")
 
 
-def show_summary(summary: RunSummary) -> None:
+def show_summary(summary: RunSummary | Skipped) -> None:
     """Print what a run came to."""
+    if isinstance(summary, Skipped):
+        print(f"skipped in {summary.seconds:.1f} s: {summary.reason}")
+        return
     names = headline(summary.metrics)
     rows = [[name, summary.metrics[name], summary.trivial[name]] for name in names]
     title = f"{summary.model_uri}, measured in a fresh process on {summary.verified_on}"

@@ -7,10 +7,10 @@ import time
 from functools import partial
 from pathlib import Path
 
-from flows import hardware
+from flows import data_survey, hardware
 from flows.config import Config
-from flows.journal import Journal
-from flows.runtime import backend_version
+from flows.journal import Journal, last_event, read_journal
+from flows.runtime import UserError, backend_version
 
 
 def train(config: Config, run_dir: Path, journal: Journal) -> None:
@@ -55,15 +55,17 @@ class TrainingRun:
         self.distribution, self.measured = distribution, measured
         self._preparing = _Preparing(journal)
         self.source = build.build_source(config, self._preparing)
+        _check_same_data(self.source, journal.path)
         # Not before: data that had to be made drew numbers, and data that were found did not.
         keras.utils.set_random_seed(config.train.seed)
         self.task = build.build_task(config, self.source)
+        begun_with = build.begin_with_champion(config, self.task, run_dir)
         build.check_masks(config, self.source, self.task)
         build.check_spread(config, self.task, distribution.devices)
         reused = build.take_rows(config, self.task)
         self.task.compile(optimizer=build.build_run_optimizer(config, self.source, self.task))
         distribution.attach(self.task, synchronized=config.distribution.synchronized)
-        journal.append("started", **self._facts(), reused_rows=reused)
+        journal.append("started", **self._facts(), reused_rows=reused or begun_with)
         self.steps = build.epoch_steps(config, self.source)
         self.stopping = build.build_stopping(
             config, self.task, self._checkpoints, self.steps, journal.append, distribution
@@ -166,7 +168,8 @@ class TrainingRun:
             "versions": versions | {"python": sys.version.split()[0]},
             "parameters": config.model_dump(mode="json"),
             "task": self.task.kind,
-            "data_digest": {split: source.digest(split) for split in ("train", "val")},
+            "data_digest": data_survey.digests(source),
+            "counts": data_survey.counts(source),
             "train_size": min(source.size("train"), limit or source.size("train")),
             "val_size": min(source.size("val"), limit or source.size("val")),
             "splits": list(source.splits),
@@ -175,6 +178,19 @@ class TrainingRun:
             "devices": self.distribution.devices,
             "pid": os.getpid(),
         }
+
+
+def _check_same_data(source, journal: Path) -> None:
+    """Refuse to go on with a run whose data are not those that it began with."""
+    started = last_event(read_journal(journal), "started")
+    if started is None:
+        return
+    for split, digest in data_survey.digests(source).items():
+        if started["data_digest"].get(split, digest) != digest:
+            raise UserError(
+                f"{source.name}@{split} has changed since this run began; its checkpoint knows "
+                "other pictures. Bring the data back, or start anew with --again."
+            )
 
 
 class _Preparing:

@@ -6,8 +6,6 @@ be registered, opened anew, and they must be the same on the backend that traine
 
 import functools
 import json
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,15 +14,13 @@ from types import MappingProxyType
 
 from mlflow.entities.model_registry import ModelVersion
 
-from flows import registry, supervisor
+from flows import registry, worker_verb
 from flows.agreement import agreement
 from flows.config import Config
 from flows.journal import last_event, read_journal
-from flows.progress import read_line
 from flows.run_folder import RunFolder
-from flows.runtime import UserError, installed_backends, worker_environment
+from flows.runtime import installed_backends
 from flows.source_options import as_options
-from flows.worker_process import WorkerError
 
 # Float32 rounding moves a score of a box, hardly ever its rank; and a figure above 1, such as a
 # loss, by a part of itself.
@@ -45,6 +41,7 @@ class Evidence:
         test: the version's on the split `test`, which decides nothing; None: the data have none.
         backend: where they were measured.
         pictures: which pictures: the SPEC, its digest and its limit.
+        count: of them; None: it was not told.
         differences: from what the training backend measured, in words; none in a sound model, nor
             where it found the same boxes.
         champion, champion_metrics: the version it was compared with, on the same pictures.
@@ -58,6 +55,7 @@ class Evidence:
     test: dict | None
     backend: str
     pictures: str
+    count: int | None
     differences: list[str]
     defects: dict[str, dict[str, int]]
     champion: str | None
@@ -122,6 +120,7 @@ def verify_model(
         test=test,
         backend=elsewhere,
         pictures=pictures,
+        count=scores.get("pictures"),
         differences=differences,
         defects=started.get("defects", {}),
         champion=None if champion is None else str(champion.version),
@@ -165,28 +164,18 @@ def score(
     Raises:
         UserError, WorkerError: the process found a mistake, or died.
     """
-    arguments = ["score", str(model), "--data", data, "--out", str(out)]
+    arguments = [str(model), "--data", data, "--out", str(out)]
     arguments += ["--on-defect", on_defect, *as_options(options)]
     arguments += [] if limit is None else ["--limit", str(limit)]
     arguments += [] if fold is None else ["--fold", json.dumps(fold)]
     arguments += [] if against is None else ["--against", str(against)]
     arguments += [] if metric is None else ["--metric", metric]
     arguments += [] if predictions is None else ["--predictions", str(predictions)]
-    with tempfile.TemporaryFile("w+", errors="replace") as log:
-        with subprocess.Popen(
-            [*supervisor.WORKER, *arguments],
-            env=worker_environment(backend),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if "done" in (fields := read_line(line)):
-                    progress({"kind": "scoring", **fields})
-        log.seek(0)
-        _judge(process.returncode, backend, log.read().strip())
+
+    def tell(fields: dict) -> None:
+        progress({"kind": "scoring", **fields})
+
+    worker_verb.run("score", arguments, backend=backend, progress=tell)
     return json.loads(out.read_text())
 
 
@@ -230,12 +219,3 @@ def _found_the_same(measure: Callable[..., dict], config: Config, folder: RunFol
     rows = [*first, *second]
     boxes = bool(rows) and all("bbox" in row for row in rows)
     return boxes and agreement(first, second) >= AGREEMENT
-
-
-def _judge(code: int, backend: str, log: str) -> None:
-    last_line = log.splitlines()[-1] if log else "it wrote nothing"
-    if code == 2:
-        raise UserError(last_line)
-    if code != 0:
-        message = f"scoring on {backend}: the worker {supervisor.describe_end(code)}: {last_line}"
-        raise WorkerError(message, log)

@@ -5,6 +5,7 @@
     python -m flows.worker predict MODEL ...    draw detections on pictures
     python -m flows.worker shard MODEL ...      answer the pictures of a shard
     python -m flows.worker check SPEC ...       look at a data set from all sides
+    python -m flows.worker survey CONFIG ...    digests, counts and defects of a run's data
     python -m flows.worker show SPEC ...        draw samples as training sees them
     python -m flows.worker convert SPEC ...     write a data set as COCO JSON
     python -m flows.worker import NAME FILE ... convert a foreign checkpoint to a model
@@ -27,6 +28,7 @@ from flows import (
     data_check,
     data_convert,
     data_show,
+    data_survey,
     hardware,
     import_weights,
     predict_shard,
@@ -96,6 +98,7 @@ def _parser():
         ("predict", annotate, "draw a model's detections on pictures"),
         ("shard", predict_shard, "answer the pictures of a shard"),
         ("check", data_check, "look at a data set from all sides"),
+        ("survey", data_survey, "tell what the data of a configuration hold now"),
         ("show", data_show, "draw samples as training sees them"),
         ("convert", data_convert, "write a data set as COCO JSON"),
         ("import", import_weights, "convert a foreign checkpoint to a model"),

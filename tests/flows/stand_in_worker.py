@@ -3,7 +3,8 @@
 STAND_IN, a JSON object in the environment, steers it: `steps`, `delay` (seconds a step), `ap50` (of
 the model), `ap50_elsewhere` (of the same model when it is scored), `moved` (how far its box lies
 from that of another backend), `mistake` (exit 2 with this line), `crash_at` (dies at that step,
-each time), `splits` (of the data; on `test` it scores half).
+each time), `splits` (of the data; on `test` it scores half), `digest` (of the training pictures),
+`classes` (of them: name -> boxes), `defects` (of them, in words).
 """
 
 import argparse
@@ -70,13 +71,34 @@ def facts():
         "versions": {"python": sys.version.split()[0]},
         "task": "detection",
         "parameters": {"train": {"epochs": 1}, "data": {"batch_size": 1}},
-        "data_digest": {"train": "aa", "val": "bb"},
+        "data_digest": digest(),
+        "counts": counts(),
         "splits": OPTIONS.get("splits", ["train", "val"]),
         "train_size": OPTIONS["steps"],
         "val_size": 4,
         "num_params": 1,
         "pid": os.getpid(),
     }
+
+
+def digest():
+    return {"train": OPTIONS.get("digest", "aa"), "val": "bb"}
+
+
+def counts():
+    classes = OPTIONS.get("classes", {"banana": 10})
+    return {split: {"pictures": 10, "classes": classes} for split in ("train", "val")}
+
+
+def survey(args):
+    told = {"data_digest": digest()}
+    if told["data_digest"] != args.unless:
+        defects = OPTIONS.get("defects", [])
+        kinds = {"degenerate_box": len(defects)} if defects else {}
+        found = {"train": {"kinds": kinds, "listed": defects}, "val": {"kinds": {}, "listed": []}}
+        told |= {"counts": counts(), "defects": found}
+    args.out.write_text(json.dumps(told))
+    return 0
 
 
 def score(args):
@@ -122,6 +144,11 @@ def main():
     verb.add_argument("--out", type=Path)
     verb.add_argument("--predictions", type=Path)
     verb.set_defaults(run=score)
+    verb = verbs.add_parser("survey")
+    verb.add_argument("config")
+    verb.add_argument("--unless", type=json.loads)
+    verb.add_argument("--out", type=Path)
+    verb.set_defaults(run=survey)
     args = parser.parse_args()
     return args.run(args)
 

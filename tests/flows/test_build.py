@@ -149,3 +149,14 @@ def test_colours_of_the_config_reach_data_and_model(config, painted):
 def test_another_number_of_classes_is_refused(config, breeds, said):
     with pytest.raises(UserError, match=r"must be 2, .*\(Samoyed, Zonkey\); got 3"):
         build.build_source(config("classifier", "folder", breeds, said))
+
+
+def test_a_training_may_begin_with_the_champion(config, breeds, tmp_path):
+    chosen = config("classifier", "folder", breeds, "model.weights=champion")
+    source = build.build_source(chosen)
+    champion, task = build.build_task(chosen, source), build.build_task(chosen, source)
+    assert build.begin_with_champion(chosen, task, tmp_path) is None  # there is none as yet
+    champion.publish(tmp_path / "champion.keras")
+    assert "weights are taken over" in build.begin_with_champion(chosen, task, tmp_path)
+    for ours, theirs in zip(task.get_weights(), champion.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)

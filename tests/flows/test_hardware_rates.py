@@ -9,13 +9,13 @@ import pytest
 from flows import hardware_rates, machine
 
 BACKEND = keras.backend.backend()
-MEASURED = {"format": 1, "load": 0.1, "measured": 0.0}
+MEASURED = {"format": 2, "busy": 0.1, "measured": 0.0}
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(machine, "load", lambda: 0.0)
+    monkeypatch.setattr(machine, "busy", lambda: 0.0)
     return tmp_path
 
 
@@ -53,7 +53,7 @@ def test_what_is_measured_makes_sense_and_is_kept(small):
 def test_what_is_kept_is_not_measured_again(monkeypatch):
     keep()
     monkeypatch.setattr(hardware_rates, "measure", lambda *_, **__: pytest.fail("measured"))
-    assert hardware_rates.kept_or_measured(BACKEND)["load"] == 0.1
+    assert hardware_rates.kept_or_measured(BACKEND)["busy"] == 0.1
 
 
 @pytest.mark.any_backend
@@ -62,7 +62,7 @@ def test_what_is_kept_is_not_measured_again(monkeypatch):
     [
         {"measured": time.time() - 31 * 24 * 3600},  # a month is over
         {"format": 0},  # another zoo measured otherwise
-        {"load": 3.0},  # the machine was busy, and is idle now
+        {"busy": 0.9},  # the machine was busy, and is idle now
     ],
 )
 def test_what_is_old_or_was_disturbed_is_measured_anew(changes):
@@ -72,9 +72,9 @@ def test_what_is_old_or_was_disturbed_is_measured_anew(changes):
 
 @pytest.mark.any_backend
 def test_a_machine_that_is_as_busy_as_then_keeps_its_rates(monkeypatch):
-    keep(load=3.0)
-    monkeypatch.setattr(machine, "load", lambda: 2.0)
-    assert hardware_rates.read_kept(BACKEND)["load"] == 3.0
+    keep(busy=0.9)
+    monkeypatch.setattr(machine, "busy", lambda: 0.8)
+    assert hardware_rates.read_kept(BACKEND)["busy"] == 0.9
 
 
 @pytest.mark.any_backend

@@ -16,7 +16,7 @@ RATES = {
     "backend": "tensorflow",
     "devices": ["cpu:0"],
     "measured": time.time(),
-    "load": 0.0,
+    "busy": 0.0,
     "matrix": {
         "float32": {"operations_per_second": 1e11, "side": 512},
         "bfloat16": {"operations_per_second": 2e11, "side": 512},

@@ -85,3 +85,9 @@ def test_what_changes_the_rates_changes_the_fingerprint(monkeypatch):
     assert machine.fingerprint("torch") != before
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert machine.fingerprint("tensorflow") != before
+
+
+def test_only_what_others_take_of_our_cores_counts(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 2}, raising=False)
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval, percpu: [50.0, 100.0, 10.0, 80.0])
+    assert machine.busy() == pytest.approx(0.3)

@@ -29,7 +29,7 @@ from zoo.data.layout import Defect, FoundPicture, Layout, printable, shown
 from zoo.data.picture_handles import fetch_picture
 from zoo.data.source import Source
 
-READER_VERSION = 2  # raise it with every change of what readers, judge or index make of the files
+READER_VERSION = 3  # raise it with every change of what readers, judge or index make of the files
 ON_DEFECT = ("stop", "skip")
 _SHOWN = 3  # defects in an error; `zoo data check` lists them all
 _WEEK = 7 * 24 * 3600.0  # seconds that an index outlives the state of its files

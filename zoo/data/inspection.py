@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from zoo.colormaps import VOID
 from zoo.data.class_maps import decode_class_map
 
 
@@ -22,7 +23,7 @@ class Inspection:
         boxes: of all records together.
         most_boxes, most_boxes_in: of one record, and its image_id; 0 and "" of an empty split.
         digest: 64 hex digits over all that the records hold, whatever their order.
-        label_counts: label -> boxes.
+        label_counts: label -> boxes; of segmented pictures pixels.
         defects: kind -> how many; see `zoo.data.defects`.
     """
 
@@ -53,10 +54,14 @@ class Tally:
         count = len(record["labels"])
         self.size += 1
         self.boxes += count
-        self.label_counts.update(np.asarray(record["labels"]).tolist())
+        class_map = decode_class_map(record["segmentation"]) if record.get("segmentation") else None
+        if class_map is None:
+            self.label_counts.update(np.asarray(record["labels"]).tolist())
+        else:
+            self.label_counts.update(_pixels(class_map))
         if count > self.most_boxes:
             self.most_boxes, self.most_boxes_in = count, record["image_id"].decode()
-        self._sum += int.from_bytes(_fingerprint(record))
+        self._sum += int.from_bytes(_fingerprint(record, class_map))
 
     def result(self) -> Inspection:
         """Return what was found so far."""
@@ -79,7 +84,13 @@ def inspect_records(records: Iterable[Mapping]) -> Inspection:
     return tally.result()
 
 
-def _fingerprint(record: Mapping) -> bytes:
+def _pixels(class_map: np.ndarray) -> dict[int, int]:
+    """Label -> pixels, without those of no class."""
+    labels, counts = np.unique(class_map[class_map != VOID], return_counts=True)
+    return dict(zip(labels.tolist(), counts.tolist(), strict=True))
+
+
+def _fingerprint(record: Mapping, class_map: np.ndarray | None) -> bytes:
     """sha256 over a record, every part preceded by its name and length.
 
     Of a class map its pixels count, since libraries compress alike what is equal, but not into the
@@ -87,10 +98,9 @@ def _fingerprint(record: Mapping) -> bytes:
     """
     sha = hashlib.sha256()
     for name in sorted(record):
-        if name == "segmentation" and not record[name]:
+        if name == "segmentation" and class_map is None:
             continue
-        value = decode_class_map(record[name]) if name == "segmentation" else record[name]
-        content = _content(value)
+        content = _content(class_map if name == "segmentation" else record[name])
         sha.update(f"{name}:{len(content)}:".encode())
         sha.update(content)
     return sha.digest()

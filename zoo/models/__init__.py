@@ -16,6 +16,7 @@ from zoo.models.style_lesson import StyleLesson
 from zoo.models.style_transfer import StyleTransfer
 from zoo.models.synthesized_picture import SynthesizedPicture
 from zoo.models.task import Task, load
+from zoo.models.weight_reuse import take_weights
 from zoo.models.yolo import YOLO
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "load",
     "match_classes",
     "reuse_rows",
+    "take_weights",
 ]

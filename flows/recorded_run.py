@@ -1,0 +1,74 @@
+"""RUN on the command line -> what MLflow has of that run.
+
+A run is named by its folder, by the folder's name in the home, by MLflow's id, or by a registered
+version, models:/NAME/3 or models:/NAME@champion.
+"""
+
+import json
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from flows import registry
+from flows.run_folder import RunFolder
+from flows.runtime import UserError
+from flows.tracking_store import read_state
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A run as MLflow has it.
+
+    Args:
+        run_id: MLflow's.
+        name: of its folder.
+        tags: of the run.
+        started: the event that its worker began with: parameters, versions, digests.
+    """
+
+    run_id: str
+    name: str
+    tags: dict[str, str]
+    started: dict[str, Any]
+
+
+def find_run(run: str, home: Path) -> RecordedRun:
+    """Return what MLflow has of a run; the store is open.
+
+    Raises:
+        UserError: there is no such run, or it never came to its training.
+    """
+    run_id, client = _run_id(run, home), MlflowClient()
+    try:
+        told = client.get_run(run_id)
+        with tempfile.TemporaryDirectory() as folder:
+            file = client.download_artifacts(run_id, "worker.json", folder)
+            started = json.loads(Path(file).read_text())
+    except (MlflowException, OSError) as error:
+        raise UserError(f"{run}: MLflow has no training of this run: {error}") from None
+    return RecordedRun(run_id, told.info.run_name, dict(told.data.tags), started)
+
+
+def _run_id(run: str, home: Path) -> str:
+    if run.startswith("models:"):
+        found = registry.find_version(run).run_id
+        if not found:
+            raise UserError(f"{run}: this version belongs to no run; it was registered by hand")
+        return found
+    for path in (Path(run), home / "runs" / run):
+        if path.is_dir():
+            state = read_state(RunFolder(path))
+            if state.get("run_id"):
+                return state["run_id"]
+            raise UserError(f"{path}: this run never came to MLflow; `zoo train` goes on with it")
+    if re.fullmatch(r"[0-9a-f]{32}", run):
+        return run
+    raise UserError(
+        f"{run}: expected a run's folder, the name of one in {home / 'runs'}, MLflow's run id, or "
+        "models:/NAME/3"
+    )
