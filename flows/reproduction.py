@@ -82,7 +82,7 @@ def reproduce(
     config = Config.model_validate(recorded.started["parameters"])
     _check_data(config, recorded)
     folder = _folder(config, recorded, home)
-    for event in Worker(folder, backend=config.backend).follow():
+    for event in _worker(config, folder).follow():
         if event is not None:
             progress(event)
     now = _points(read_journal(folder.journal))
@@ -120,11 +120,16 @@ def _folder(config: Config, recorded: RecordedRun, home: Path) -> RunFolder:
     return folder
 
 
+def _worker(config: Config, folder: RunFolder) -> Worker:
+    processes = max(1, config.distribution.workers)  # 0: a cluster's, which is not here
+    return Worker(folder, backend=config.backend, processes=processes)
+
+
 def _environment(config: Config, recorded: RecordedRun) -> list[str]:
     """Return what differs from the recorded run's surroundings."""
     here = provenance.machine()
     tags = recorded.tags
-    pairs = {
+    pairs: dict[str, tuple[str | None, str | None]] = {
         "commit": (tags.get("git_commit"), provenance.git_commit() or "unknown"),
         "code": (tags.get("code_version"), provenance.code_version(config.backend)),
         "processor": (tags.get("machine.processor"), here["processor"]),

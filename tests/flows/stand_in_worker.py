@@ -4,7 +4,7 @@ STAND_IN, a JSON object in the environment, steers it: `steps`, `delay` (seconds
 the model), `ap50_elsewhere` (of the same model when it is scored), `moved` (how far its box lies
 from that of another backend), `mistake` (exit 2 with this line), `crash_at` (dies at that step,
 each time), `splits` (of the data; on `test` it scores half), `digest` (of the training pictures),
-`classes` (of them: name -> boxes), `defects` (of them, in words).
+`classes` (of them: name -> boxes), `defects` (of them, in words), `parameters` (that it tells).
 """
 
 import argparse
@@ -20,6 +20,7 @@ from filelock import FileLock
 
 from flows.journal import Journal
 
+PARAMETERS = {"train": {"epochs": 1}, "data": {"batch_size": 1}}
 OPTIONS = {"steps": 10, "delay": 0.01, "ap50": 0.75} | json.loads(os.environ.get("STAND_IN", "{}"))
 
 
@@ -38,7 +39,12 @@ def train(args):
             time.sleep(OPTIONS["delay"])
             if step == OPTIONS.get("crash_at"):
                 os.kill(os.getpid(), signal.SIGKILL)
-            log.append("step", step=step, epoch=1, metrics={"train/loss": 1 / step})
+            log.append(
+                "step",
+                step=step,
+                epoch=1,
+                metrics={"train/step_loss": 1 / step, "train/pictures_per_second": time.time()},
+            )
             if step % 5 == 0:
                 checkpoint.write_text(str(step))
                 log.append("checkpoint", step=step)
@@ -70,7 +76,7 @@ def facts():
         "precision": "float32",
         "versions": {"python": sys.version.split()[0]},
         "task": "detection",
-        "parameters": {"train": {"epochs": 1}, "data": {"batch_size": 1}},
+        "parameters": OPTIONS.get("parameters", PARAMETERS),
         "data_digest": digest(),
         "counts": counts(),
         "splits": OPTIONS.get("splits", ["train", "val"]),

@@ -1,5 +1,7 @@
 """Who was the champion, and what a person may do about it: on a real registry."""
 
+import hashlib
+
 import pytest
 from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
@@ -8,8 +10,8 @@ from flows import registry, succession
 from flows.cli import app
 from flows.promote import Decision
 from flows.reigns import crown, reigns
-from flows.runtime import UserError, installed_backends
-from flows.tracking_store import experiment_id, open_store
+from flows.runtime import UserError
+from flows.tracking_store import open_store
 
 pytestmark = pytest.mark.any_backend
 
@@ -19,16 +21,16 @@ def versions(home, tmp_path):
     """Three versions of one model in the home; the first two were champions by their gates."""
     with open_store(home):
         client = MlflowClient()
-        for number, promoted in ((1, True), (2, True), (3, False)):
-            file = tmp_path / "model.keras"
-            file.write_bytes(f"model {number}".encode())
-            run = client.create_run(experiment_id(client, "bananas", home))
-            backend = installed_backends()[0]
-            version = registry.register(
-                file, "bananas", run_id=run.info.run_id, backend=backend, kind="detection", tags={}
-            )
-            why = f"reason {number}"
-            registry.close("bananas", str(version.version), Decision(promoted, [why]), {})
+        client.create_registered_model("bananas")
+        for number, promoted in (("1", True), ("2", True), ("3", False)):
+            folder = tmp_path / number / "artifacts"
+            folder.mkdir(parents=True)
+            content = f"model {number}".encode()
+            (folder / "model.keras").write_bytes(content)
+            digest = hashlib.sha256(content).hexdigest()
+            source = folder.parent.as_uri()
+            client.create_model_version("bananas", source, tags={"sha256": digest})
+            registry.close("bananas", number, Decision(promoted, [f"reason {number}"]), {})
     return home
 
 
