@@ -37,12 +37,17 @@ def apply_automations(pool: str, *, silence: float = SILENCE_SECONDS) -> None:
     One that somebody has switched off stays off.
     """
     for automation in automations(pool, silence=silence):
-        known = _find(automation.name)
-        if known is None:
-            automation.create()
-        else:
-            automation.id, automation.enabled = known.id, known.enabled
-            automation.update()
+        create_or_update(automation)
+
+
+def create_or_update(automation: Automation) -> None:
+    """Create an automation, or bring the one of that name up to date; off stays off."""
+    known = _find(automation.name)
+    if known is None:
+        automation.create()
+    else:
+        automation.id, automation.enabled = known.id, known.enabled
+        automation.update()
 
 
 def reruns_are_on(pool: str) -> bool:

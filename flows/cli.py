@@ -241,11 +241,18 @@ def up(
 
 
 @app.command()
-def deploy(pool: Pool = "zoo", prefect_file: PrefectFile = Path("prefect.yaml")) -> None:
+def deploy(
+    pool: Pool = "zoo",
+    prefect_file: PrefectFile = Path("prefect.yaml"),
+    notify: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Have the server post here what a gate refuses."),
+    ] = None,
+) -> None:
     """Apply work pool, deployments and automations to the server of PREFECT_API_URL."""
     from flows.deployments import deploy as apply
 
-    for name in apply(pool, prefect_file):
+    for name in apply(pool, prefect_file, notify):
         print(f"deployed  {name}")
 
 

@@ -50,12 +50,15 @@ def read_sweep(path: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
     return {"sweep": sweep.model_dump(mode="json"), "project": str(Path.cwd())}
 
 
-def deploy(pool: str = POOL, prefect_file: Path = PREFECT_FILE) -> list[str]:
+def deploy(
+    pool: str = POOL, prefect_file: Path = PREFECT_FILE, notify: str | None = None
+) -> list[str]:
     """Make the work pool, apply the deployments and the automations to the server that is named.
 
     Args:
         pool: stands for the one that the file names.
         prefect_file: the deployments.
+        notify: a URL that the server posts to when a gate refuses; None: as it was before.
 
     Returns: the deployments' names, each with its flow's: `train/smoke`.
 
@@ -69,8 +72,11 @@ def deploy(pool: str = POOL, prefect_file: Path = PREFECT_FILE) -> list[str]:
         )
     os.environ.update(controller_environment())  # read when Prefect is imported
     from flows.automations import apply_automations
+    from flows.notifications import call_on_refusal
     from flows.recovery import recover
 
+    if notify is not None and not notify.startswith(("http://", "https://")):
+        raise UserError(f"--notify: expected an http:// or https:// address; got {notify}")
     _require_server()
     described = _read(prefect_file, pool)
     make_pool(
@@ -90,6 +96,8 @@ def deploy(pool: str = POOL, prefect_file: Path = PREFECT_FILE) -> list[str]:
     if done.returncode != 0:
         raise UserError(f"{prefect_file}: {_complaint(done.stdout + done.stderr)}")
     apply_automations(pool)
+    if notify is not None:
+        call_on_refusal(notify)
     recover(pool)
     return deployed(pool)
 

@@ -38,13 +38,13 @@ class Changed:
 
     Args:
         because: in words: the parts that differ from the champion's, or that there is none.
-        data_digest: split -> digest, of the data that there are.
         report: on the data.
+        interrupted: the last run of this config has not ended, and is to be gone on with.
     """
 
     because: str
-    data_digest: Mapping[str, str]
     report: DataReport
+    interrupted: bool
 
     def markdown(self) -> str:
         """Return it for a page."""
@@ -56,11 +56,12 @@ class Changed:
         write_whole(folder.data_report, json.dumps(told, indent=1) + "\n")
 
 
-def look(config: Config) -> Skipped | Changed:
+def look(config: Config, home: Path) -> Skipped | Changed:
     """Find out whether a training would find out anything; the store is open.
 
     Args:
         config: resolved.
+        home: where runs are.
 
     Raises:
         UserError: the data cannot be read, or have more defects than the config allows.
@@ -69,7 +70,8 @@ def look(config: Config) -> Skipped | Changed:
     champion = registry.find_champion(config.name)
     told = survey(config, _digest_of(champion))
     origin = origin_of(config, told["data_digest"])
-    settled = _settled(config, origin, champion)
+    interrupted = _is_interrupted(config, told["data_digest"], home)
+    settled = None if interrupted else _settled(config, origin, champion)
     if settled is not None:
         version, why = settled
         _count_skip(version)
@@ -78,16 +80,16 @@ def look(config: Config) -> Skipped | Changed:
         told = survey(config, None)
     report = DataReport(told["counts"], _counts_of(champion), told["defects"])
     _check_defects(config, report)
-    return Changed(_because(origin, champion), told["data_digest"], report)
+    return Changed(_because(origin, champion), report, interrupted)
 
 
-def was_interrupted(config: Config, changed: Changed, home: Path) -> bool:
-    """Whether the last run of this config is one to go on with: not ended, and on these data."""
+def _is_interrupted(config: Config, digest: Mapping[str, str], home: Path) -> bool:
+    """Whether the last run of this config has not come to its end, and began with these data."""
     folder = newest_folder(config, home)
     if folder is None or folder.summary.exists():
         return False
     started = last_event(read_journal(folder.journal), "started")
-    return started is None or started["data_digest"] == changed.data_digest
+    return started is None or started["data_digest"] == digest
 
 
 def survey(config: Config, known: Mapping[str, str] | None) -> dict[str, Any]:

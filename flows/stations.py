@@ -11,8 +11,9 @@ from filelock import FileLock
 from mlflow.tracking import MlflowClient
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 
-from flows import gate_table, provenance, registry, run_pages
+from flows import gate_table, notifications, provenance, registry, run_pages
 from flows.config import Config
 from flows.distant_workers import DistantWorkers
 from flows.following import follow, undisturbed
@@ -42,7 +43,7 @@ def look_for_news(config: Config, home: Path) -> Changed | Skipped:
     station("looking at the data")
     with open_store(home) as uri:
         close_orphans(home, uri)
-        found = look(config)
+        found = look(config, home)
     run_pages.show_news(config.name, found)
     if isinstance(found, Changed):
         told = {"because": found.because, "news": found.report.news()}
@@ -168,6 +169,8 @@ def sign(
 ) -> None:
     """Leave the table that decided in the run folder and on the pages."""
     gate_table.sign(config.name, version, evidence, decision, RunFolder(run_dir).gate, run_id)
+    with run_pages.harmless("the event of the gate"):
+        notifications.tell_decision(config.name, version, decision, str(flow_run.id))
 
 
 @_patient_task

@@ -35,7 +35,6 @@ from flows import catalogue, run_pages
 from flows.config import Config, resolve_config
 from flows.embedded import prefect_server
 from flows.following import ended_on_failure
-from flows.retraining import was_interrupted
 from flows.run_folder import RunFolder, claim_folder, default_home
 from flows.skipped import Skipped
 from flows.stations import (
@@ -122,7 +121,7 @@ def train(
     if isinstance(changed, Skipped):
         return Completed(name="Skipped", message=changed.reason, data=changed)
     if changed is not None:
-        again = not was_interrupted(resolved, changed, home)
+        again = not changed.interrupted
     claim = claim_folder(resolved, home, again=again, flow_run=flow_run.id, on_busy=_tell_busy)
     with claim as folder, open_store(home) as uri:
         close_orphans(home, uri)

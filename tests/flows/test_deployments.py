@@ -2,6 +2,8 @@
 
 import json
 import signal
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import psutil
 import pytest
@@ -204,6 +206,49 @@ def test_a_cancelled_run_stops_its_worker_and_is_marked_so(services):
     told = services.mlflow_run(flow_run)
     assert told.info.status == "KILLED"
     assert told.data.tags["zoo_reason"] == "cancelled in Prefect"
+
+
+@pytest.fixture
+def hook():
+    """A server on this machine that keeps what is posted to it."""
+    kept = []
+
+    class Keeping(BaseHTTPRequestHandler):
+        def do_POST(self):
+            kept.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Keeping)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/hook", kept
+    server.shutdown()
+
+
+def test_a_gates_refusal_is_posted_to_whom_it_concerns(services, hook):
+    url, kept = hook
+    deployed = ["deploy", "--prefect-file", str(services.prefect_file), "--notify", url]
+    assert run_zoo(services, *deployed).returncode == 0
+    strict = load_config(CONFIGS / "smoke.yaml", ["name=strict", "gate.at_least=0.9"])
+    run = services.start_run(config=strict.model_dump(mode="json"), steps=3)
+    wait_for(lambda: kept)
+    assert kept[0] == {
+        "text": "models:/strict/1 was refused by its gate: ap50 0.7500 is not at least 0.9",
+        "model": "strict",
+        "version": "1",
+        "reasons": ["ap50 0.7500 is not at least 0.9"],
+        "flow_run": str(run.id),
+    }
+    services.wait_for_state(run, "Completed")
+
+
+def test_a_notification_goes_to_an_address(services):
+    answer = run_zoo(services, "deploy", "--notify", "somebody")
+    assert answer.returncode == 2
+    assert "--notify: expected an http:// or https:// address; got somebody" in answer.stderr
 
 
 def test_a_crashed_run_is_run_again_from_its_checkpoint(services):

@@ -209,6 +209,15 @@ def test_what_has_not_changed_is_skipped_and_what_has_is_trained(home, stand_in)
     assert isinstance(run(smoke(), home=home, if_changed=True), Skipped)  # of what was refused
 
 
+def test_a_run_that_was_killed_behind_its_gate_is_ended_and_not_skipped(home, stand_in):
+    first = run(smoke(), home=home)
+    RunFolder(first.run_dir).summary.unlink()  # as it is until the flow's last line
+    again = run(smoke(), home=home, if_changed=True)
+    assert not isinstance(again, Skipped)
+    assert (again.run_dir, again.version) == (first.run_dir, "1")
+    assert isinstance(run(smoke(), home=home, if_changed=True), Skipped)
+
+
 def test_a_retraining_that_was_killed_goes_on(home, stand_in):
     stand_in(crash_at=7)
     with pytest.raises(WorkerError):
