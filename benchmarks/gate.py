@@ -141,9 +141,8 @@ def show(rows):
             f"{sure[-1]:.3f} | {promoted} of {len(of_arm)} |"
         )
     spent = [row["bootstrap_seconds"] for row in rows]
-    print(
-        f"\n1,000 draws of 100 pictures: {statistics.median(spent):.1f} s, at most {max(spent):.1f} s"
-    )
+    median, most = statistics.median(spent), max(spent)
+    print(f"\n1,000 draws of 100 pictures: {median:.1f} s, at most {most:.1f} s")
 
 
 def main():

@@ -94,6 +94,7 @@ def test_the_users_mistakes_are_a_line_and_exit_code_2(options, message, tmp_pat
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.any_backend
 def test_a_preset_without_a_training_step_is_refused(tmp_path):
     done = subprocess.run(

@@ -100,6 +100,7 @@ def test_classes_come_with_their_probabilities_the_best_ones_first(models, tasks
         models["classification"].predict(table, params={"top_k": 0})
 
 
+@pytest.mark.slow
 def test_a_painted_picture_is_a_png_of_the_pictures_size(home, tasks):
     """In a fresh process, as a server opens it."""
     script = f"""

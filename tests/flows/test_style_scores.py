@@ -39,6 +39,7 @@ def test_backends_score_a_painted_picture_alike(model, tmp_path):
         assert _differences(reference["trivial"], told["trivial"]) == [], backend
 
 
+@pytest.mark.slow
 @pytest.mark.any_backend
 def test_a_rival_is_judged_by_the_same_style(model, tmp_path):
     options = {"limit": 3, "backend": installed_backends()[0], "out": tmp_path / "scores.json"}

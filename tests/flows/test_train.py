@@ -320,7 +320,9 @@ def test_the_users_mistake_in_the_worker_is_one_line_and_no_restart(home, stand_
     assert statuses(home) == {"FAILED": 1}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_controller_stops_its_worker_and_says_so(home, stand_in, number):
     stand_in(steps=1000, delay=0.05)
     controller = start(home)
@@ -344,6 +346,7 @@ def test_a_configuration_that_is_being_run_is_waited_for(home, stand_in):
     assert statuses(home) == {"FINISHED": 1}
 
 
+@pytest.mark.slow
 def test_with_again_a_configuration_that_is_being_run_is_run_beside_it(home, stand_in):
     stand_in(steps=1000, delay=0.05)
     busy = start(home)

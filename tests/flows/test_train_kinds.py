@@ -17,7 +17,7 @@ from flows.runtime import installed_backends
 from flows.tracking_store import open_store
 from flows.train import run
 
-pytestmark = pytest.mark.any_backend
+pytestmark = [pytest.mark.any_backend, pytest.mark.slow]
 
 TRAIN = {"epochs": 1, "optimizer": {"name": "sgd", "learning_rate": 0.001}}
 
