@@ -15,6 +15,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile  # two test files at once
 help:                ## list what can be made
 	@grep -E '^[a-z-]+: .*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
+# Modules are compiled when they are first imported; most of what is installed never is.
 install: $(INSTALLED)  ## create .venv with the tested versions of everything
 
 $(INSTALLED): pyproject.toml constraints.txt
