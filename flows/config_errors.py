@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 from flows.runtime import UserError
 
 Loc = tuple[str | int, ...]
+_MOST_VALUES = 100_000  # of a file, its aliases written out
 _SHOWN = 20  # a file with more mistakes is another kind of file
 
 
@@ -109,7 +110,13 @@ def explain(error: ValidationError, root: type[BaseModel]) -> list[tuple[Loc, st
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with 1.2's floats (5e-4 is a number) and without duplicate keys."""
+    """YAML with 1.2's floats (5e-4 is a number), without duplicate keys and growing aliases."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        node = super().get_single_node()
+        if node is not None:
+            _count_values(node, {})
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
@@ -132,6 +139,32 @@ _Loader.add_implicit_resolver(
     re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
     list("-+.0123456789"),
 )
+
+
+def _count_values(node: yaml.Node, known: dict[int, int | None]) -> int:
+    """Return how many values a node has where every alias is written out.
+
+    Ten lines of aliases of aliases are 10**10 values, which whoever goes through them writes out.
+    """
+    if id(node) in known:
+        count = known[id(node)]
+        if count is None:
+            raise yaml.composer.ComposerError(
+                None, None, "an alias stands within what it is an alias of", node.start_mark
+            )
+        return count
+    known[id(node)] = None
+    count = 1
+    if isinstance(node, yaml.CollectionNode):
+        for child in node.value:
+            for part in child if isinstance(child, tuple) else (child,):
+                count += _count_values(part, known)
+    if count > _MOST_VALUES:
+        raise yaml.composer.ComposerError(
+            None, None, f"its aliases grow to more than {_MOST_VALUES} values", node.start_mark
+        )
+    known[id(node)] = count
+    return count
 
 
 def _parse(text: str, *, source: str) -> Any:

@@ -3,8 +3,10 @@
 Words: a picture is what the user has (a file, bytes, an array); pixels are what the models take.
 """
 
+import errno
 import io
 import os
+import stat
 import warnings
 from pathlib import Path
 
@@ -12,6 +14,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit, 256 MB decoded: beyond it a mistake or an attack
+MAX_BYTES = 2**30  # of a file
+# Pillow knows some forty formats; EPS starts Ghostscript to read one. These compute, and no more.
+FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
 BACKDROP = (255, 255, 255)  # what shows through transparent pixels: white, as on a browser's page
 
 # Pillow's remarks on large or odd files: what matters of them `read_picture` says in one line.
@@ -76,9 +81,33 @@ def proportional_size(picture: np.ndarray, size) -> tuple[int, int]:
     return tuple(size)
 
 
+def picture_bytes(path: Path) -> bytes:
+    """Return the bytes of a picture's file.
+
+    Raises:
+        OSError: there is none, it is no regular file (a device has no end, a pipe no beginning),
+            or it is larger than `MAX_BYTES`.
+        ValueError: no name for a file.
+    """
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode) and not stat.S_ISDIR(facts.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    if facts.st_size > MAX_BYTES:
+        raise OSError(errno.EFBIG, f"more than {MAX_BYTES >> 20} MiB")
+    return path.read_bytes()
+
+
+def open_picture(encoded: bytes) -> Image.Image:
+    """Open an encoded picture of one of `FORMATS`; its pixels are not decoded as yet.
+
+    Raises: whatever Pillow does on what it cannot read.
+    """
+    return Image.open(io.BytesIO(encoded), formats=FORMATS)
+
+
 def _read_file(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return picture_bytes(path)
     except FileNotFoundError:
         raise ValueError(f"{path}: no such picture. Is the path right?") from None
     except IsADirectoryError:
@@ -109,7 +138,7 @@ def _from_bytes(encoded: bytes, name: str) -> np.ndarray:
 
 def _open(encoded: bytes, name: str) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(encoded))
+        return open_picture(encoded)
     except Image.DecompressionBombError:
         raise ValueError(
             f"{name}: more than the {MAX_PIXELS} pixels allowed. Make it smaller first."

@@ -4,7 +4,6 @@ Words: *stored* is how the pixels lie in the file; *upright* is how `read_pictur
 show them, after the EXIF orientation.
 """
 
-import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.data.annotation_files import why_not
-from zoo.pictures import MAX_PIXELS, ORIENTATION_TAG
+from zoo.pictures import MAX_PIXELS, ORIENTATION_TAG, open_picture, picture_bytes
 
 _SAME_FORMAT = {"MPO": "JPEG", "DIB": "BMP"}  # MPO: what telephones write into .jpg
 _SIGNATURES = {
@@ -66,7 +65,7 @@ def read_bytes(path: Path) -> bytes:
     Raises: PictureError: it is missing, empty or cannot be read.
     """
     try:
-        content = path.read_bytes()
+        content = picture_bytes(path)
     except (FileNotFoundError, NotADirectoryError):
         message = f"no such picture: {path}. Is the folder complete?"
         raise PictureError("annotation_without_picture", message) from None
@@ -88,7 +87,7 @@ def measure_picture(encoded: bytes) -> PictureFacts:
     Raises: PictureError: `zoo.pictures.read_picture` would refuse it.
     """
     try:
-        image = Image.open(io.BytesIO(encoded))
+        image = open_picture(encoded)
     except Image.DecompressionBombError:
         raise _oversized("") from None
     except Exception:  # decoders raise whatever they like on damaged headers

@@ -66,12 +66,22 @@ def _find(path: Path) -> Path:
     return named[0]
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML without aliases, of which ten lines may be 10**10 values."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.composer.ComposerError(None, None, "aliases are not read here", mark)
+        return super().compose_node(parent, index)
+
+
 def _load(file: Path) -> dict:
     content = read_annotation(file)
     if isinstance(content, Defect):
         raise ValueError(str(content))
     try:
-        told = yaml.safe_load(content)
+        told = yaml.load(content, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ValueError(f"{file}{line}: malformed YAML: {error.problem}.") from None
