@@ -20,6 +20,7 @@ from flows import (
     cli_fan_out,
     cli_import,
     cli_launch,
+    cli_serve,
     cli_stylize,
 )
 
@@ -34,6 +35,7 @@ app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_launch.app, name="launch-file")
 app.command("import")(cli_import.import_model)
 app.command("stylize")(cli_stylize.stylize)
+app.command("serve")(cli_serve.serve)
 app.command("doctor")(cli_doctor.doctor)
 app.command("sweep")(cli_fan_out.sweep)
 app.command("cross-validate")(cli_fan_out.cross_validate)

@@ -95,7 +95,27 @@ def resolve(model: str, home: Path | None = None) -> Path:
             raise UserError(f"{model}: no such model")
         return Path(model)
     with open_store(home) as uri, answering(uri):
-        return local_file(_find(model), home)
+        return local_file(find_version(model), home)
+
+
+def find_version(model: str) -> ModelVersion:
+    """Return the version that models:/name@alias or models:/name/3 means now.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    client = MlflowClient()
+    name, alias, number = _parse(model)
+    try:
+        return (
+            client.get_model_version_by_alias(name, alias)
+            if alias
+            else client.get_model_version(name, number)
+        )
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        raise UserError(f"{model}: no such model; {_what_there_is(client, name)}") from None
 
 
 def local_file(version: ModelVersion, home: Path) -> Path:
@@ -123,21 +143,6 @@ def _only_keras_file(folder: Path, version: ModelVersion) -> Path:
             "Was it registered by something else?"
         )
     return found[0]
-
-
-def _find(model: str) -> ModelVersion:
-    client = MlflowClient()
-    name, alias, number = _parse(model)
-    try:
-        return (
-            client.get_model_version_by_alias(name, alias)
-            if alias
-            else client.get_model_version(name, number)
-        )
-    except MlflowException as error:
-        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise
-        raise UserError(f"{model}: no such model; {_what_there_is(client, name)}") from None
 
 
 def _parse(model: str) -> tuple[str, str, str]:
