@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -119,7 +120,7 @@ class Door:
                 answers = await _unless_gone(request, self._batcher.ask(asked.questions))
         except TimeoutError:
             raise RefusedError(504, f"no answer within {seconds:g} s", retry_after=1) from None
-        labels = sorted({answer.label for answer in answers})
+        labels = sorted({quote(answer.label, safe=":/@") for answer in answers})
         body = asked.joined([answer.body for answer in answers])
         headers = _HEADERS | {"X-Model": ", ".join(labels)}
         return Response(body, media_type="application/json", headers=headers)

@@ -5,6 +5,7 @@ ctrl-C leaves it to us. It ends when its socket does, however this process ends.
 """
 
 import asyncio
+import signal
 import socket
 import sys
 from collections import deque
@@ -178,12 +179,13 @@ class ModelProcess:
         self._fail_all()
 
     async def end(self) -> str:
-        """Return how it ended and the last line that it wrote."""
+        """Return how it ended and, where nobody killed it, the last line that it wrote."""
         code = await self._process.wait()
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._tasks[0]), 1.0)  # the rest of its log
-        lines = [line for line in self.log.splitlines() if line.strip()]
-        return describe_end(code) + (f": {lines[-1].strip()}" if lines else "")
+        lines = [line.strip() for line in self.log.splitlines() if line.strip()]
+        told = f": {lines[-1]}" if lines and code != -signal.SIGKILL else ""
+        return describe_end(code) + told
 
     @property
     def log(self) -> str:
