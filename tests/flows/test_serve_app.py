@@ -255,7 +255,7 @@ def accepts_connections(url):
 
 
 def test_what_was_accepted_is_answered_before_the_end(served, task):
-    """The last test: it ends the server, by SIGTERM to its whole group as a supervisor sends it."""
+    """The last test: it ends the server, by SIGTERM to all its processes as systemd sends it."""
     child, body = served.model_pid(), encoded(PICTURES[0])
     head = (
         "POST /predict HTTP/1.1", "Host: here", f"Authorization: Bearer {TOKEN}",
@@ -264,7 +264,8 @@ def test_what_was_accepted_is_answered_before_the_end(served, task):
     with socket.create_connection(httpx.URL(served.url).netloc.decode().split(":")) as connection:
         connection.sendall("\r\n".join([*head, "", ""]).encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 100 ")  # it is taken in
-        os.killpg(served.process.pid, signal.SIGTERM)
+        for pid in (child, served.process.pid):
+            os.kill(pid, signal.SIGTERM)
         while accepts_connections(served.url):
             pass
         connection.sendall(body)

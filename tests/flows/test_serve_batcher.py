@@ -56,6 +56,21 @@ def test_a_full_batch_leaves_at_once_and_an_incomplete_one_after_a_while():
     asyncio.run(scenario())
 
 
+def test_an_incomplete_batch_waits_for_more():
+    async def scenario():
+        model = Model()
+        model.may.set()
+        async with running(model.send, most=2, linger=3600, room=100) as batcher:
+            first = asyncio.create_task(batcher.ask([1]))
+            await settled()
+            assert model.batches == []
+            assert await batcher.ask([2]) == [4]
+            assert await first == [2]
+        assert model.batches == [[1, 2]]
+
+    asyncio.run(scenario())
+
+
 def test_what_waits_while_the_model_is_busy_leaves_together():
     async def scenario():
         model = Model()
