@@ -21,6 +21,7 @@ from flows import (
     cli_import,
     cli_launch,
     cli_registry,
+    cli_serve,
     cli_stylize,
 )
 
@@ -35,6 +36,7 @@ app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_launch.app, name="launch-file")
 app.command("import")(cli_import.import_model)
 app.command("stylize")(cli_stylize.stylize)
+app.command("serve")(cli_serve.serve)
 app.command("doctor")(cli_doctor.doctor)
 app.command("promote")(cli_registry.promote)
 app.command("rollback")(cli_registry.rollback)

@@ -1,7 +1,7 @@
 """A published model as MLflow serves it: pictures in a request, what the model makes of them back.
 
-`flows.serving_request` says what a request may hold, `flows.serving_answers` what each kind of
-model answers.
+`flows.request_rows` says what a request may hold, `flows.answer_forms` what each kind of model
+answers.
 
     mlflow.pyfunc.load_model("models:/smoke@champion").predict([{"image": base64_text}])
     mlflow models serve -m models:/smoke@champion --env-manager local
@@ -20,7 +20,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PythonModel
 
-from flows.serving_answers import KINDS
+from flows.answer_forms import FORMS
 from flows.serving_request import read_pictures
 
 ARTIFACT = "keras"  # the name of the .keras file among the model's artifacts
@@ -51,12 +51,10 @@ class ModelServer(PythonModel):
             MlflowException: a picture cannot be read, or a parameter is out of its range; the
                 server answers 400 with the reason.
         """
-        kind = KINDS[self._task.kind]
-        known = kind.signature.params.params if kind.signature.params else []
-        params = {one.name: one.default for one in known} | (params or {})
         try:
             pictures = read_pictures(model_input)
-            return kind.ask(self._task, pictures, params) if pictures else []
+            form = FORMS[self._task.kind]
+            return form.answers(self._task, pictures, params or {}) if pictures else []
         except ValueError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
 
