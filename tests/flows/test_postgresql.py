@@ -148,5 +148,6 @@ def test_eight_runs_at_once_lose_nothing(tmp_path, servers, storage, monkeypatch
     fetched = resolve("models:/smoke@champion", tmp_path / "other")
     assert json.loads(fetched.read_text())["steps"] == 40
     _, bucket = storage
-    kept = bucket.list_objects_v2(Bucket="mlflow", MaxKeys=1000)["Contents"]
-    assert sum(entry["Key"].endswith("model.keras") for entry in kept) == RUNS
+    pages = bucket.get_paginator("list_objects_v2").paginate(Bucket="mlflow")
+    kept = [entry["Key"] for page in pages for entry in page["Contents"]]
+    assert sum(key.endswith("model.keras") for key in kept) == RUNS
