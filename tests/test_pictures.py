@@ -1,8 +1,11 @@
 """read_picture: every common kind of picture becomes upright 8-bit RGB; every failure one line."""
 
 import io
+import os
 import struct
+import subprocess
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -216,3 +219,27 @@ def test_damaged_bytes_give_a_picture_or_a_value_error(data):
     assert "\n" not in message
     assert pixels.dtype == np.uint8
     assert pixels.shape[2:] == (3,)
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_and_a_device_are_no_pictures(tmp_path):
+    pipe = tmp_path / "pipe.jpg"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(ValueError, match=r"cannot be read \(not a regular file"):
+            read_picture(path)
+
+
+def test_a_format_that_another_program_reads_is_refused(monkeypatch):
+    def start(*arguments, **_):
+        pytest.fail(f"started {arguments}")
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    eps = encode(Image.fromarray(RGB), "EPS")
+    with pytest.raises(ValueError, match="not a picture that can be read"):
+        read_picture(eps)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000"])
+def test_common_formats_are_read(form):
+    assert read_picture(encode(Image.fromarray(RGB), form)).shape == RGB.shape

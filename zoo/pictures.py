@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 MAX_PIXELS = 89_478_485  # Pillow's own limit, 256 MB decoded: beyond it a mistake or an attack
 MAX_BYTES = 2**30  # of a file
 # Pillow knows some forty formats; EPS starts Ghostscript to read one. These compute, and no more.
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
 BACKDROP = (255, 255, 255)  # what shows through transparent pixels: white, as on a browser's page
 
 # Pillow's remarks on large or odd files: what matters of them `read_picture` says in one line.

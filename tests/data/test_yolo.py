@@ -310,3 +310,9 @@ def test_a_polygon_becomes_a_mask_in_pixels(tmp_path):
     expected[8:24, 16:48] = True
     assert np.array_equal(truth.masks[0], expected)
     assert truth.boxes.tolist() == [[16, 8, 48, 24]]
+
+
+def test_aliases_are_refused_as_they_grow_without_end(folder):
+    write_yaml(folder, "train: &t images/train\nval: *t\nnames: [cat, dog]\n")
+    with pytest.raises(ValueError, match=r"data.yaml:2: malformed YAML: aliases are not read here"):
+        read_yolo_yaml(folder)

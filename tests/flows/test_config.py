@@ -337,3 +337,27 @@ def test_hash_is_twelve_hex_digits(write):
 def test_schema_forbids_unknown_keys():
     schema = Config.model_json_schema()
     assert json.loads(json.dumps(schema))["additionalProperties"] is False
+
+
+def test_aliases_of_aliases_are_not_written_out(tmp_path):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    file = tmp_path / "x.yaml"
+    file.write_text("\n".join(lines))
+    with pytest.raises(ConfigError, match="its aliases grow to more than 100000 values"):
+        load_config(file)
+
+
+def test_an_alias_within_itself_is_a_mistake(tmp_path):
+    file = tmp_path / "x.yaml"
+    file.write_text("a: &a [*a]\n")
+    with pytest.raises(ConfigError, match="an alias stands within what it is an alias of"):
+        load_config(file)
+
+
+def test_a_plain_alias_may_be_used(tmp_path):
+    file = tmp_path / "x.yaml"
+    file.write_text("name: &n one\nmodel: {preset: *n}\n")
+    with pytest.raises(ConfigError) as caught:  # as much as this config lacks
+        load_config(file)
+    assert "alias" not in str(caught.value)
