@@ -20,6 +20,7 @@ from flows import (
     cli_fan_out,
     cli_import,
     cli_launch,
+    cli_report,
     cli_stylize,
 )
 
@@ -35,6 +36,8 @@ app.add_typer(cli_launch.app, name="launch-file")
 app.command("import")(cli_import.import_model)
 app.command("stylize")(cli_stylize.stylize)
 app.command("doctor")(cli_doctor.doctor)
+app.command("report")(cli_report.report)
+app.command("compare")(cli_report.compare)
 app.command("sweep")(cli_fan_out.sweep)
 app.command("cross-validate")(cli_fan_out.cross_validate)
 app.command("batch-predict")(cli_fan_out.batch_predict)

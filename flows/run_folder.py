@@ -8,6 +8,7 @@
     scores.json      the re-scoring elsewhere          predictions.json  what was found in it
     tracking.json    how far the tracking store is     summary.json   the end of the story
     hardware.json    the step and its machine          roofline.png   the same as a picture
+    report.html      all of it as one page             report/        what was drawn for the page
     flow_run         the Prefect flow run it is of     *.lock         held while somebody is at work
 
 The operating system frees a lock when its holder dies, however it dies; so a held lock means a
@@ -27,6 +28,9 @@ from filelock import FileLock, Timeout
 from flows.config import Config, config_hash, dump_config
 from flows.whole_files import write_whole
 
+# In the folder of the report's data: what the worker found, what it drew, where the run comes from.
+DETAILS, PICTURES, ORIGIN = "details.json", "pictures", "origin.json"
+
 _WAIT_SECONDS = 0.5  # between two looks at a run that another controller is at work on
 
 
@@ -45,6 +49,9 @@ class RunFolder:
         self.scores = self.path / "scores.json"
         self.predictions = self.path / "predictions.json"
         self.summary = self.path / "summary.json"
+        self.hardware = self.path / "hardware.json"
+        self.report = self.path / "report.html"
+        self.report_data = self.path / "report"
         self.tracking = self.path / "tracking.json"
         self.worker_log = self.path / "worker.log"
         self.worker_lock = self.path / "worker.lock"

@@ -35,7 +35,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from flows import catalogue, provenance, registry, run_pages
+from flows import catalogue, provenance, registry, report_pages, run_pages
 from flows.config import Config, resolve_config
 from flows.distant_workers import DistantWorkers
 from flows.embedded import prefect_server
@@ -115,7 +115,7 @@ def train(config: Config, again: bool = False, home: Path | None = None) -> RunS
         close_orphans(home, uri)
         if folder.summary.exists():
             return RunSummary.read(folder.summary)
-        with ended_on_failure(folder, uri):
+        with ended_on_failure(folder, uri, report_pages.publish_unfinished):
             timings = compute(resolved, folder.path, home, uri)
             run_id = read_state(folder)["run_id"]
             version = register(resolved, folder.path, run_id)
@@ -147,6 +147,7 @@ def train(config: Config, again: bool = False, home: Path | None = None) -> RunS
         )
         summary.write(folder.summary)
         run_pages.show_result(summary)
+        report_pages.publish(folder, summary)
     return summary
 
 
@@ -167,6 +168,7 @@ def compute(config: Config, run_dir: Path, home: Path, uri: str) -> dict[str, fl
         },
     )
     run_pages.link_pages(config.name, uri, tracker.run_id)
+    report_pages.note_origin(folder, uri, tracker.run_id)
     processes = config.distribution.workers
     worker = (
         Worker(folder, backend=config.backend, processes=processes)

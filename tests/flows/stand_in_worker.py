@@ -121,6 +121,7 @@ def main():
     verb.add_argument("--metric")
     verb.add_argument("--out", type=Path)
     verb.add_argument("--predictions", type=Path)
+    verb.add_argument("--report", type=Path)
     verb.set_defaults(run=score)
     args = parser.parse_args()
     return args.run(args)

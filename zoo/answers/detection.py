@@ -4,8 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zoo.draw import draw_detections
-from zoo.metrics import metrics_of_kinds, paired_bootstrap, trivial_detections
+from zoo.answers.details import NOTHING, Details
+from zoo.draw import draw_detections, draw_objects
+from zoo.metrics import (
+    DetectionMatches,
+    metrics_of_kinds,
+    paired_bootstrap,
+    scored_kinds,
+    trivial_detections,
+)
 from zoo.results import Detections
 
 
@@ -41,6 +48,13 @@ class DetectionAnswers:
     def draw(self, picture, answer, truth=None) -> np.ndarray:
         """Return the picture (H, W, 3) uint8 with what was found, and what is there beside."""
         return draw_detections(picture, answer, ground_truth=truth)
+
+    def panels(self, picture, answer, truth) -> dict[str, np.ndarray]:
+        """Return the picture with what is there, and with what was found."""
+        return {
+            "annotated": draw_objects(picture, truth),
+            "found": draw_detections(picture, answer),
+        }
 
     def told(self, answer) -> str:
         """Return how many objects of each class there are, in a line."""
@@ -95,9 +109,47 @@ class DetectionScores:
             kind="masks" if metric.startswith("mask_") else "boxes",
         )
 
+    def details(self) -> Details:
+        """Return curves and confusion at an IoU of .5; by masks where masks are scored."""
+        kinds = scored_kinds(self.truths, self.kinds)
+        matches = {kind: DetectionMatches(self.truths, self.answers, kind=kind) for kind in kinds}
+        kind, judged = list(matches.items())[-1]
+        curves = {kind: matched.curves() for kind, matched in matches.items()}
+        point = judged.best_point()
+        confusion = judged.confusion(point.score)
+        return Details(
+            quality=f"F1 times mean IoU, of {kind} from a score of {point.score:.2f} on",
+            qualities=judged.qualities(point.score),
+            counted="objects",
+            confusion=confusion,
+            names=[*judged.class_names, NOTHING],
+            curves=curves,
+            point=point,
+            rows=_class_rows(judged.class_names, confusion, curves),
+        )
+
     def mistaken_for(self) -> dict[str, str]:
         """A box of another class is one too many, and of no object of this one."""
         return {}
 
     def picture(self) -> None:
         """Detections have no picture of the whole split."""
+
+
+def _class_rows(class_names, confusion, curves) -> list[dict]:
+    """Return a row a class: objects, AP at the IoU by kind, and what the operating point gives."""
+    rows = []
+    for label, name in enumerate(class_names):
+        hits, objects = confusion[label, label], confusion[label].sum()
+        found = confusion[:, label].sum()
+        row = {"class": name, "objects": int(objects)}
+        for kind, of_classes in curves.items():
+            column = {"boxes": "ap50", "masks": "mask_ap50"}[kind]
+            row[column] = next((curve.ap for curve in of_classes if curve.name == name), -1.0)
+        row |= {
+            "precision": hits / found if found else -1.0,
+            "recall": hits / objects if objects else -1.0,
+            "f1": 2 * hits / (found + objects) if found + objects else -1.0,
+        }
+        rows.append(row)
+    return rows

@@ -52,10 +52,16 @@ def metrics_of_kinds(
         `mask_ap50`, ..., `mask_ap_per_class`.
     """
     metrics = detection_metrics(ground_truth, predictions)
-    if "masks" in kinds and all(len(t) == 0 or t.run_lengths is not None for t in ground_truth):
+    if "masks" in scored_kinds(ground_truth, kinds):
         masks = detection_metrics(ground_truth, predictions, kind="masks")
         metrics |= {f"mask_{name}": value for name, value in masks.items()}
     return metrics
+
+
+def scored_kinds(ground_truth: Sequence[Detections], kinds: Sequence[str]) -> list[str]:
+    """Return "boxes", and "masks" behind it where they are among the kinds and every picture's."""
+    masked = all(len(truth) == 0 or truth.run_lengths is not None for truth in ground_truth)
+    return ["boxes", *(["masks"] if "masks" in kinds and masked else [])]
 
 
 def trivial_detections(count: int, class_names: Sequence[str] = ()) -> list[Detections]:
