@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from flows.svg_scales import Scale, short, spanning
 
 WIDTH, HEIGHT = 460, 280
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 40  # what is outside the frame
+LEFT, RIGHT, TOP, BOTTOM = 48, 14, 28, 40  # what is outside the frame
 COLOURS = 8  # that the style sheet has
 _POINTS = 300  # of a line: more than a screen shows
 
@@ -59,7 +59,7 @@ def line_chart(
 
     Args:
         lines: those without a point that can be drawn are left out.
-        title: what a reader of the screen is told.
+        title: above it.
         x, y: what the axes are.
         log_x, log_y: which axes are logarithmic; what is not above 0 has no place there.
         within, across: the ends of the y and the x axis; None: of the points.
@@ -80,7 +80,7 @@ def line_chart(
     drawn = [_line(line, number, wide, high) for number, line in shown]
     picture = _frame(title, [*axes(wide, high, x, y), *drawn])
     named = [(number, line) for number, line in shown if line.name]
-    return figure(picture, _legend(named) if len(named) > 1 else "")
+    return figure(title, picture, _legend(named) if len(named) > 1 else "")
 
 
 def histogram(values: Sequence[float], *, title: str, x: str, bins: int = 20) -> Markup:
@@ -103,7 +103,7 @@ def histogram(values: Sequence[float], *, title: str, x: str, bins: int = 20) ->
         for number, count in enumerate(counts)
         if count
     ]
-    return figure(_frame(title, [*axes(across, up, x, "pictures"), *bars]))
+    return figure(title, _frame(title, [*axes(across, up, x, "pictures"), *bars]))
 
 
 def axes(across: Scale, up: Scale, x: str, y: str) -> list[Markup]:
@@ -118,17 +118,14 @@ def axes(across: Scale, up: Scale, x: str, y: str) -> list[Markup]:
         place = across(value)
         marks.append(tag("line", class_="grid", x1=place, x2=place, y1=TOP, y2=bottom))
         marks.append(tag("text", short(value), class_="middle", x=place, y=bottom + 16))
-    middle = (TOP + bottom) / 2
-    marks.append(tag("text", x, class_="middle axis", x=(LEFT + right) / 2, y=HEIGHT - 6))
-    marks.append(
-        tag("text", y, class_="middle axis", transform=f"translate(12 {middle}) rotate(-90)")
-    )
+    marks.append(tag("text", x, class_="end axis", x=right, y=HEIGHT - 6))
+    marks.append(tag("text", y, class_="axis", x=6, y=14))
     return marks
 
 
-def figure(picture: Markup, legend: Markup | str = "") -> Markup:
-    """Return a picture and what is written below it as one figure."""
-    return tag("figure", picture, legend, class_="chart")
+def figure(title: str, picture: Markup, legend: Markup | str = "") -> Markup:
+    """Return a picture below its title, and above what is written of it, as one figure."""
+    return tag("figure", tag("h4", title), picture, legend, class_="chart")
 
 
 def _frame(title: str, children: Sequence[Markup]) -> Markup:

@@ -39,9 +39,10 @@ def confusion_chart(
         for cell in cells
         if cell[0] in place and cell[1] in place
     ]
+    title = f"Confusion of {counted}"
     picture = tag(
         "svg",
-        tag("title", f"confusion of {counted}: true classes down, predicted ones across"),
+        tag("title", title),
         *_labels([names[label] for label in shown], margin),
         tag("g", *_grid(len(shown), margin)),
         *drawn,
@@ -49,7 +50,7 @@ def confusion_chart(
         width=f"{side + 4:g}",
         role="img",
     )
-    return figure(tag("div", picture, class_="scroll"))
+    return figure(title, tag("div", picture, class_="scroll"))
 
 
 def most_mistaken(count: int, cells: Sequence[Sequence[int]]) -> list[int]:

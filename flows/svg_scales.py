@@ -44,13 +44,14 @@ class Scale:
         return [number * step for number in range(first, last + 1)]
 
     def _powers(self, count: int) -> list[float]:
-        """Powers of ten; where they are fewer than three, 2 and 5 times them too."""
+        """Powers of ten; 2 and 5 times them too, or equal steps, where they are few."""
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
         factors = (1,) if last - first > 2 else (1, 2, 5)
         every = max(1, math.ceil((last - first) / count))
         powers = range(first, last + 1, every)
         found = [factor * 10.0**power for power in powers for factor in factors]
-        return [value for value in found if self.low <= value <= self.high]
+        inside = [value for value in found if self.low <= value <= self.high]
+        return inside if len(inside) > 2 else self._steps(count)
 
 
 def spanning(

@@ -72,7 +72,9 @@ class DetectionMatches:
         self._truths, self._answers = ground_truth, predictions
         self._kind, self._overlap = kind, overlap
         self._countable = [_countable(truth) for truth in ground_truth]
-        self._matches, self._judged = self._match(ground_truth, predictions, len(self.class_names))
+        self._matches, self._judged = self._match(
+            ground_truth, predictions, num_classes=len(self.class_names)
+        )
 
     def curves(self) -> list[Curve]:
         """Return the curve of each class that is annotated, as pycocotools has it."""
@@ -122,7 +124,12 @@ class DetectionMatches:
         hits = shown.take(shown.object >= 0)
         np.add.at(table, (hits.label, hits.label), 1)
         truths, answers = self._left_over(shown, hits)
-        _, judged = self._match(truths, answers, 1)
+        _, judged = self._match(
+            [_one_class(truth) for truth in truths],
+            [_one_class(answer) for answer in answers],
+            num_classes=1,
+            most=max(map(len, answers)),  # a hundred of each class may be left
+        )
         taken = set()
         for picture, index, found in zip(judged.picture, judged.index, judged.object, strict=True):
             true = nothing if found < 0 else truths[picture].labels[found]
@@ -174,12 +181,9 @@ class DetectionMatches:
         ]
         return truths, answers
 
-    def _match(self, truths, answers, num_classes: int) -> tuple[COCOeval, _Judged]:
-        """Match within classes, or of one class whatever the labels are."""
-        if num_classes == 1:
-            truths, answers = ([_one_class(found) for found in side] for side in (truths, answers))
+    def _match(self, truths, answers, **limits) -> tuple[COCOeval, _Judged]:
         matches = match_pictures(
-            truths, answers, kind=self._kind, num_classes=num_classes, overlaps=[self._overlap]
+            truths, answers, kind=self._kind, overlaps=[self._overlap], **limits
         )
         return matches, _judge(matches, _first_ids(truths), _first_ids(answers))
 
