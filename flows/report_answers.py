@@ -91,14 +91,10 @@ def pictures(facts: RunFacts) -> Blocks:
 def _curves_chart(title: str, curves: list[dict]):
     """Draw the classes with the most objects in colours, the others faintly, the mean strongly."""
     ordered = sorted(curves, key=lambda curve: -curve["count"])
-    lines = [
-        Line(
-            f"{curve['name']} ({curve['ap']:.3f})", _points(curve["precision"]), "plain", place + 1
-        )
-        for place, curve in enumerate(ordered[:_NAMED])
-    ]
-    lines += [Line("", _points(curve["precision"]), "faint", 7) for curve in ordered[_NAMED:]]
-    if len(curves) > 1:
+    lines = [_class_line(curve, place) for place, curve in enumerate(ordered, start=1)]
+    if len(curves) == 1:
+        lines = [_class_line(curves[0], 0)]
+    else:
         columns = zip(*(curve["precision"] for curve in curves), strict=True)
         mean = [sum(column) / len(curves) for column in columns]
         area = sum(curve["ap"] for curve in curves) / len(curves)
@@ -107,6 +103,13 @@ def _curves_chart(title: str, curves: list[dict]):
     return line_chart(
         lines, title=title, x="recall", y="precision", within=(0.0, 1.0), across=(0.0, 1.0)
     )
+
+
+def _class_line(curve: dict, number: int) -> Line:
+    points = _points(curve["precision"])
+    if number > _NAMED:
+        return Line("", points, "faint", _NAMED)
+    return Line(f"{curve['name']} ({curve['ap']:.3f})", points, "plain", number)
 
 
 def _points(precision: list[float]) -> list[tuple[float, float]]:

@@ -54,7 +54,7 @@ def training(facts: RunFacts) -> Blocks:
             charts.append(line_chart([Line("", points, "plain")], title=title, x="step", y=unit))
     blocks: Blocks = [Charts(charts)] if charts else []
     if rows := _incidents(facts):
-        blocks.append(Table(("when", "what happened"), rows, caption="On the way"))
+        blocks.append(Table(("", ""), rows, caption="On the way"))
     return blocks
 
 
@@ -107,7 +107,7 @@ def time(facts: RunFacts) -> Blocks:
         speed = f"{rate:.4g} pictures a second in training (median)"
         if facts.scores.get("seconds"):
             scored = facts.scores["pictures"] / facts.scores["seconds"]
-            speed += f", {scored:.4g} when it was scored, drawing of answers and start included"
+            speed += f", {scored:.4g} when it was scored, compiling included"
         blocks.append(Text(f"{speed}."))
     return blocks
 

@@ -22,9 +22,11 @@ def roofline_chart(roof: dict[str, Any]) -> Markup:
     left, right = min(known) / 10, max(known) * 10
     ridge = peak / bandwidth
     others = [
-        Line("", [(one / bandwidth, one / _GIGA), (right, one / _GIGA)], "faint")
-        for one in roof["peaks"].values()
-        if one != peak
+        Line(
+            f"ceiling, {dtype}", [(one / bandwidth, one / _GIGA), (right, one / _GIGA)], "faint", 7
+        )
+        for dtype, one in roof["peaks"].items()
+        if dtype != roof["dtype"]
     ]
     points = [
         Line("limit of the step", [(roof["intensity"], roof["limit"] / _GIGA)], "dots", 2),
