@@ -11,6 +11,7 @@ from flows.svg_confusion import SHOWN, confusion_chart
 
 Blocks = list[Table | Charts | Text | Gallery]
 _NAMED = 7  # classes whose curves have a colour; the others are faint
+_MANY = 60  # classes, beyond which a table is folded
 _LARGEST = 200_000  # bytes of a picture: what is larger was not drawn for a report
 _TITLES = {
     "boxes": "Boxes, IoU .5",
@@ -65,7 +66,11 @@ def classes(facts: RunFacts) -> Blocks:
                 rows.setdefault(name, {}).setdefault(figure, value)
     columns = dict.fromkeys(column for row in rows.values() for column in row if column != "class")
     table = [[name, *(_known(row.get(column)) for column in columns)] for name, row in rows.items()]
-    return [Table(["class", *columns], table)] if table else []
+    if not table:
+        return []
+    folded = len(table) > _MANY
+    caption = f"{len(table)} classes" if folded else ""
+    return [Table(["class", *columns], table, caption=caption, folded=folded)]
 
 
 def pictures(facts: RunFacts) -> Blocks:

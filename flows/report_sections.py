@@ -12,7 +12,7 @@ from flows.svg_roofline import roofline_chart
 
 Blocks = list[Table | Charts | Text]
 Rows = list[list[Any]]
-_MANY = 12  # classes from which on a table is folded
+_MANY = 12  # classes, beyond which a table is folded
 _SHOWN = 20  # lines of what happened on the way
 _SPREADS = {
     "boxes_per_picture": "boxes a picture",
@@ -64,9 +64,9 @@ def data(facts: RunFacts) -> Blocks:
     if not started:
         return []
     counted = facts.details.get("data", {})
-    segmented = facts.kind == "segmentation"
-    columns = ["looked at", *([] if segmented else ["boxes", "without any"])]
-    keys = ["pictures", *([] if segmented else ["boxes", "empty_pictures"])]
+    boxed, segmented = facts.kind == "detection", facts.kind == "segmentation"
+    columns = ["looked at", *(["boxes", "without any"] if boxed else [])]
+    keys = ["pictures", *(["boxes", "empty_pictures"] if boxed else [])]
     rows = [
         [
             split,
@@ -79,10 +79,11 @@ def data(facts: RunFacts) -> Blocks:
     blocks: Blocks = [Table(["split", "pictures", *columns, "digest"], rows)]
     blocks.append(Text(f"Defects: {describe_defects(started.get('defects', {})) or 'none'}."))
     if counts := _class_counts(counted):
-        names = ["class", *(f"{split}, {'pixels' if segmented else 'boxes'}" for split in counted)]
+        of = "pixels" if segmented else "boxes" if boxed else "pictures"
+        names = ["class", *(f"{split}, {of}" for split in counted)]
         many = len(counts) > _MANY
         blocks.append(Table(names, counts, caption="Classes of the data", folded=many))
-    if spreads := _spreads(counted):
+    if spreads := _spreads(counted, boxed):
         blocks.append(Table(("of", "split", *_QUANTILES), spreads, caption="Sizes"))
     return blocks
 
@@ -216,10 +217,11 @@ def _count(told: dict[str, int]) -> int:
     return told.get("pixels", told.get("boxes", 0))
 
 
-def _spreads(counted: dict[str, dict]) -> Rows:
+def _spreads(counted: dict[str, dict], boxed: bool) -> Rows:
     return [
         [title, split, *(round(told[key][name], 4) for name in _QUANTILES)]
         for key, title in _SPREADS.items()
+        if boxed or key.startswith("picture")
         for split, told in counted.items()
         if told.get(key)
     ]

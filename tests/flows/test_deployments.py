@@ -1,6 +1,7 @@
 """Deployments on real servers, started by `zoo up`: schedules, runs, cancellation, crashes."""
 
 import json
+import re
 import signal
 
 import psutil
@@ -182,6 +183,22 @@ def test_the_pages_of_a_run_say_the_same_and_link_to_each_other(services, finish
     link = f"[Prefect flow run {finished_runs[0].id}]({page})"
     assert description == f"{artifacts['smoke-summary']}\n\n{link}"
     assert "models:/smoke/1" in description
+
+
+def test_the_report_of_a_run_links_its_pages_and_they_link_it(services, finished_runs):
+    told = services.mlflow_run(finished_runs[0])
+    run_id = told.info.run_id
+    mlflow = f"{services.mlflow}/#/experiments/{told.info.experiment_id}/runs/{run_id}"
+    prefect = f"{services.prefect}/runs/flow-run/{finished_runs[0].id}"
+    report = services.folder(finished_runs[0]).report
+    assert re.findall(r'<a href="(http[^"]+)"', report.read_text()) == [prefect, mlflow]
+    artifacts = {one["key"]: one["data"] for one in read_artifacts(services, finished_runs[0])}
+    assert f"]({mlflow}/artifacts/report.html)" in artifacts["smoke-report"]
+    assert f"]({mlflow})" in artifacts["smoke-report"]
+    assert str(report) in artifacts["smoke-report"]
+    assert told.data.tags["report"] == "report.html"
+    logged = [file.path for file in MlflowClient(services.mlflow).list_artifacts(run_id)]
+    assert "report.html" in logged
 
 
 def read_artifacts(services, flow_run):
