@@ -1,6 +1,7 @@
 """Boxes and perhaps masks, a `Detections` a picture, scored by pycocotools."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from zoo.answers.details import NOTHING, Details
 from zoo.draw import draw_detections, draw_objects
 from zoo.metrics import (
     DetectionMatches,
+    match_kind,
     metrics_of_kinds,
     paired_bootstrap,
     scored_kinds,
@@ -84,15 +86,17 @@ class DetectionScores:
         self.kinds = kinds
         self.truths: list[Detections] = []
         self.answers: list[Detections] = []
+        self._matches: dict[str, Any] = {}  # by kind; what takes longest, and is read twice
 
     def add(self, truth: Detections, answer: Detections) -> None:
         """Note one picture."""
         self.truths.append(truth)
         self.answers.append(answer)
+        self._matches.clear()
 
     def metrics(self) -> dict:
         """Return what `zoo.metrics.metrics_of_kinds` does."""
-        return metrics_of_kinds(self.truths, self.answers, self.kinds)
+        return metrics_of_kinds(self.truths, self.answers, self.kinds, match=self._match)
 
     def trivial(self) -> dict:
         """Return what answering nothing would score."""
@@ -112,7 +116,7 @@ class DetectionScores:
     def details(self) -> Details:
         """Return curves and confusion at an IoU of .5; by masks where masks are scored."""
         kinds = scored_kinds(self.truths, self.kinds)
-        matches = {kind: DetectionMatches(self.truths, self.answers, kind=kind) for kind in kinds}
+        matches = {kind: self._judge(kind) for kind in kinds}
         kind, judged = list(matches.items())[-1]
         curves = {kind: matched.curves() for kind, matched in matches.items()}
         point = judged.best_point()
@@ -127,6 +131,15 @@ class DetectionScores:
             point=point,
             rows=_class_rows(judged.class_names, confusion, curves),
         )
+
+    def _judge(self, kind: str) -> DetectionMatches:
+        matches = self._match(kind)
+        return DetectionMatches(self.truths, self.answers, kind=kind, matches=matches)
+
+    def _match(self, kind: str):
+        if kind not in self._matches:
+            self._matches[kind] = match_kind(self.truths, self.answers, kind)
+        return self._matches[kind]
 
     def mistaken_for(self) -> dict[str, str]:
         """A box of another class is one too many, and of no object of this one."""

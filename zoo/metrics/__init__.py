@@ -11,6 +11,7 @@ from zoo.metrics.classification import (
 from zoo.metrics.coco import COCO_METRICS
 from zoo.metrics.detection import (
     detection_metrics,
+    match_kind,
     metrics_of_kinds,
     scored_kinds,
     trivial_detections,
@@ -39,6 +40,7 @@ __all__ = [
     "classification_metrics",
     "confusion_matrix",
     "detection_metrics",
+    "match_kind",
     "metrics_of_confusion",
     "metrics_of_kinds",
     "paired_bootstrap",

@@ -1,4 +1,4 @@
-"""Which detections of a split are right, by one IoU: curves, confusion, and a figure a picture.
+"""Which detections of a split are right, at an IoU of .5: curves, confusion, a figure a picture.
 
 pycocotools matches; here its matches are read. A detection that falls to a crowd is neither right
 nor wrong.
@@ -16,11 +16,11 @@ import numpy as np
 from pycocotools.cocoeval import COCOeval
 
 from zoo.metrics.coco import match_pictures, quiet
-from zoo.metrics.detection import check_pairs, class_names
+from zoo.metrics.detection import class_names, match_kind
 from zoo.metrics.precision_recall import Curve
 from zoo.results import Detections
 
-OVERLAP = 0.5  # IoU from which on a detection is right
+OVERLAP = 0.5  # IoU from which on a detection is right; the lowest of COCO's
 _UNDECIDED = 0.5  # the operating point where no detection is right
 
 
@@ -50,12 +50,12 @@ class _Judged:
 
 
 class DetectionMatches:
-    """A split's detections, matched to its objects.
+    """A split's detections, matched to its objects at an IoU of .5.
 
     Args:
         ground_truth, predictions: one Detections a picture, in the same order.
         kind: what overlaps, "boxes" or "masks".
-        overlap: IoU from which on a detection is right.
+        matches: of `match_kind` on the same; None: they are matched here.
     Raises: ValueError if the lists differ in length, the kind is unknown, or masks are missing.
     """
 
@@ -65,21 +65,19 @@ class DetectionMatches:
         predictions: Sequence[Detections],
         *,
         kind: str = "boxes",
-        overlap: float = OVERLAP,
+        matches: COCOeval | None = None,
     ):
-        check_pairs(ground_truth, predictions, kind)
-        self.class_names = class_names(ground_truth, predictions)
-        self._truths, self._answers = ground_truth, predictions
-        self._kind, self._overlap = kind, overlap
+        self._truths, self._answers, self._kind = ground_truth, predictions, kind
+        self._matches = matches or match_kind(ground_truth, predictions, kind)
+        self._judged = _judge(self._matches, ground_truth, predictions)
         self._countable = [_countable(truth) for truth in ground_truth]
-        self._matches, self._judged = self._match(
-            ground_truth, predictions, num_classes=len(self.class_names)
-        )
+        self.class_names = class_names(ground_truth, predictions)
 
     def curves(self) -> list[Curve]:
         """Return the curve of each class that is annotated, as pycocotools has it."""
-        with quiet():
-            self._matches.accumulate()
+        if not self._matches.eval:
+            with quiet():
+                self._matches.accumulate()
         precision = self._matches.eval["precision"][0, :, :, 0, -1]  # (recalls, C)
         counts = self._objects_per_class()
         return [
@@ -124,12 +122,7 @@ class DetectionMatches:
         hits = shown.take(shown.object >= 0)
         np.add.at(table, (hits.label, hits.label), 1)
         truths, answers = self._left_over(shown, hits)
-        _, judged = self._match(
-            [_one_class(truth) for truth in truths],
-            [_one_class(answer) for answer in answers],
-            num_classes=1,
-            most=max(map(len, answers)),  # a hundred of each class may be left
-        )
+        judged = self._match_any_class(truths, answers)
         taken = set()
         for picture, index, found in zip(judged.picture, judged.index, judged.object, strict=True):
             true = nothing if found < 0 else truths[picture].labels[found]
@@ -181,19 +174,23 @@ class DetectionMatches:
         ]
         return truths, answers
 
-    def _match(self, truths, answers, **limits) -> tuple[COCOeval, _Judged]:
+    def _match_any_class(self, truths, answers) -> _Judged:
         matches = match_pictures(
-            truths, answers, kind=self._kind, overlaps=[self._overlap], **limits
+            [_one_class(truth) for truth in truths],
+            [_one_class(answer) for answer in answers],
+            kind=self._kind,
+            num_classes=1,
+            overlaps=[OVERLAP],
+            most=max(map(len, answers), default=0),  # a hundred of each class may be left
         )
-        return matches, _judge(matches, _first_ids(truths), _first_ids(answers))
+        return _judge(matches, truths, answers)
 
 
-def _judge(matches: COCOeval, first_object: np.ndarray, first_detection: np.ndarray) -> _Judged:
-    """Read the matches of the one IoU, for objects of every size.
-
-    Args:
-        first_object, first_detection: (I,) int, the ids that a picture's annotations begin with.
-    """
+def _judge(
+    matches: COCOeval, truths: Sequence[Detections], answers: Sequence[Detections]
+) -> _Judged:
+    """Read the matches at the lowest IoU, for objects of every size."""
+    first_object, first_detection = _first_ids(truths), _first_ids(answers)
     params, columns = matches.params, []
     pictures, areas = len(params.imgIds), len(params.areaRng)
     for label in range(len(params.catIds)):
