@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from markupsafe import Markup
+
 from flows.figures import brief_names, scalars
 from flows.hardware_tables import layer_rows, machine_rows, step_rows
 from flows.page import Charts, Table, Text
@@ -43,15 +45,15 @@ def training(facts: RunFacts) -> Blocks:
     losses.append(Line("training, an epoch", facts.curve("train/loss"), number=0))
     losses.append(Line("validation", facts.curve("val/loss"), number=1))
     if any(line.points for line in losses):
-        charts.append(line_chart(losses, title="Loss", x="step", y="loss", log_y=True))
+        charts.append(_over_steps(facts, losses, title="Loss", y="loss", log_y=True))
     if scores := _score_lines(facts):
-        charts.append(line_chart(scores, title="Scores", x="step", y="score", within=(0.0, 1.0)))
+        charts.append(_over_steps(facts, scores, title="Scores", y="score", within=(0.0, 1.0)))
     for metric, title, unit in (
         ("train/learning_rate", "Learning rate", "learning rate"),
         ("train/pictures_per_second", "Speed", "pictures a second"),
     ):
         if points := facts.curve(metric):
-            charts.append(line_chart([Line("", points, "plain")], title=title, x="step", y=unit))
+            charts.append(_over_steps(facts, [Line("", points, "plain")], title=title, y=unit))
     blocks: Blocks = [Charts(charts)] if charts else []
     if rows := _incidents(facts):
         blocks.append(Table(("", ""), rows, caption="On the way"))
@@ -174,6 +176,11 @@ def _figures(facts: RunFacts, names: dict[str, float]) -> tuple[list[str], Rows]
         for name, value in names.items()
     ]
     return ["metric", "model" if facts.verified else "in training", *others], rows
+
+
+def _over_steps(facts: RunFacts, lines: list[Line], **options) -> Markup:
+    """Draw lines over all steps of the run, so that charts below each other agree."""
+    return line_chart(lines, x="step", across=(0.0, float(facts.last_step or 1)), **options)
 
 
 def _score_lines(facts: RunFacts) -> list[Line]:

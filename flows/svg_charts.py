@@ -175,7 +175,7 @@ def _line(line: Line, number: int, across: Scale, up: Scale) -> Markup:
                 class_=f"{colour} dot",
                 cx=place[0],
                 cy=place[1],
-                r=4 if "dots" in line.style else 2.5,
+                r=4 if "dots" in line.style or len(places) == 1 else 2.5,
             )
             for place, (x, y) in zip(places, line.points, strict=True)
         ]

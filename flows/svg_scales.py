@@ -77,8 +77,11 @@ def spanning(
 
 
 def short(value: float) -> str:
-    """Write a number in little room: 1.2k, 0.05, 2e-05."""
+    """Write a number in little room: 1.2k, 0.05, 2.5e-4."""
     for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= limit:
             return f"{value / limit:.3g}{unit}"
+    if 0 < abs(value) < 1e-3:
+        digits, power = f"{value:.2e}".split("e")
+        return f"{float(digits):g}e{int(power)}"
     return f"{value:.3g}"
