@@ -17,15 +17,16 @@ from flows.whole_files import write_whole
 _TILES = 6
 
 
-def write_report(folder: RunFolder, out: Path | None = None) -> Path:
+def write_report(folder: RunFolder, out: Path | None = None, *, ended: bool = False) -> Path:
     """Write the report of a run in whatever state it is; return its path.
 
     Args:
         folder: of the run.
         out: where it goes; None: to the folder.
+        ended: as `RunFacts.read` has it.
     """
     out = folder.report if out is None else out
-    write_whole(out, render(report_page(RunFacts.read(folder))))
+    write_whole(out, render(report_page(RunFacts.read(folder, ended=ended))))
     return out
 
 

@@ -59,7 +59,7 @@ def publish_unfinished(folder: RunFolder, uri: str) -> None:
 
 
 def _log(folder: RunFolder, uri: str, run_id: str) -> Path:
-    written = write_report(folder)
+    written = write_report(folder, ended=True)
     client = MlflowClient(tracking_uri=uri)
     client.log_artifact(run_id, str(written))
     client.set_tag(run_id, _REPORT_TAG, written.name)

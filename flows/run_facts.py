@@ -43,8 +43,13 @@ class RunFacts:
     at_work: bool = False
 
     @classmethod
-    def read(cls, folder: RunFolder) -> "RunFacts":
-        """Read a folder; a file that is missing, or was cut short, counts as not there."""
+    def read(cls, folder: RunFolder, *, ended: bool = False) -> "RunFacts":
+        """Read a folder; a file that is missing, or was cut short, counts as not there.
+
+        Args:
+            folder: of the run.
+            ended: nobody is at work on it but the caller, who is about to leave.
+        """
         return cls(
             folder=folder,
             config=_yaml(folder.config),
@@ -54,7 +59,7 @@ class RunFacts:
             details=_json(folder.report_data / DETAILS),
             hardware=_json(folder.hardware),
             origin=_json(folder.report_data / ORIGIN),
-            at_work=is_held(folder.worker_lock) or is_held(folder.controller_lock),
+            at_work=not ended and any(map(is_held, (folder.worker_lock, folder.controller_lock))),
         )
 
     @property
