@@ -29,14 +29,15 @@ def precision_recall(facts: RunFacts) -> Blocks:
     ]
     if not charts:
         return []
-    note = "Areas under the curves in brackets."
+    several = any(len(curves) > 1 for curves in facts.details["curves"].values())
+    note = "Areas under the curves in brackets." if several else ""
     if point := facts.details.get("point"):
         note += (
             f" F1 is highest, {point['f1']:.3f}, from a score of {point['score']:.3f} on: "
             f"precision {point['precision']:.3f}, recall {point['recall']:.3f} over all classes. "
             "That score was chosen on these pictures, so it flatters a little."
         )
-    return [Charts(charts, note)]
+    return [Charts(charts, note.strip())]
 
 
 def confusion(facts: RunFacts) -> Blocks:
@@ -99,6 +100,7 @@ def _curves_chart(title: str, curves: list[dict]):
     lines = [_class_line(curve, place) for place, curve in enumerate(ordered, start=1)]
     if len(curves) == 1:
         lines = [_class_line(curves[0], 0)]
+        title = f"{title}: {curves[0]['ap']:.3f} below the curve"
     else:
         columns = zip(*(curve["precision"] for curve in curves), strict=True)
         mean = [sum(column) / len(curves) for column in columns]

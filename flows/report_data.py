@@ -44,8 +44,8 @@ def write(
         folder: made where missing.
         answers: how the model is asked, of `zoo.answers`.
         sheet: the scores of the split.
-        ask: encoded pictures -> answers in the data's labels; of the chosen pictures anew, as
-            nobody knew before that they would be shown.
+        ask: encoded pictures -> answers in the data's labels; where the sheet keeps none, as
+            nobody knew before which pictures would be shown.
         source, split, limit: what was scored.
     """
     details = sheet.details()
@@ -53,7 +53,8 @@ def write(
     records = _records(answers.truths(source, split, limit), [*chosen["worst"], *chosen["best"]])
     shown = []
     for group, indices in chosen.items():
-        found = ask([records[index][1] for index in indices])
+        found = [details.answers[index] for index in indices if details.answers]
+        found = found or ask([records[index][1] for index in indices])
         for rank, (index, answer) in enumerate(zip(indices, found, strict=True), start=1):
             certain = answers.certain(answer, details.least_score)
             panels = _draw(answers, records[index], certain)
@@ -115,11 +116,10 @@ def _count(source: "Source", split: str, limit: int | None) -> dict[str, dict[st
     """Return what the training records and the scored ones hold, of large splits of the first."""
     from zoo.data import count_records
 
+    # How many there are is in the journal: to ask the source may mean to read all of it.
     most = _MAPS_COUNTED if source.palette else _COUNTED
-    told = {}
-    for name in dict.fromkeys(("train", split)):
-        if name in source.splits:
-            size = min(source.size(name), limit or source.size(name))
-            counted = count_records(source, name, min(most, size)) if size else {}
-            told[name] = {"size": size, **counted}
-    return told
+    return {
+        name: count_records(source, name, min(most, limit or most))
+        for name in dict.fromkeys(("train", split))
+        if name in source.splits
+    }

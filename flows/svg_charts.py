@@ -89,7 +89,7 @@ def histogram(values: Sequence[float], *, title: str, x: str, bins: int = 20) ->
     for value in values:
         counts[min(int(max(value, 0.0) * bins), bins - 1)] += 1
     across = Scale(0.0, 1.0, LEFT, WIDTH - RIGHT)
-    up = spanning([float(max(counts))], HEIGHT - BOTTOM, TOP, zero=True)
+    up = Scale(0.0, max(*counts, 1), HEIGHT - BOTTOM, TOP, whole=True)
     bars = [
         tag(
             "rect",

@@ -14,6 +14,7 @@ class Scale:
         low, high: values at the two ends, low < high; of a logarithm > 0.
         start, end: their places.
         logarithmic: whether equal factors are equally far apart.
+        whole: whether the values are counts, between which there is nothing.
     """
 
     low: float
@@ -21,6 +22,7 @@ class Scale:
     start: float
     end: float
     logarithmic: bool = False
+    whole: bool = False
 
     def __call__(self, value: float) -> float:
         """Return the place of a value; beyond the ends those of the ends."""
@@ -39,6 +41,7 @@ class Scale:
         wish = (self.high - self.low) / count
         power = 10.0 ** math.floor(math.log10(wish))
         step = next(power * one for one in _ROUND if power * one >= wish * (1 - 1e-9))
+        step = max(step, 1.0) if self.whole else step
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
         return [number * step for number in range(first, last + 1)]

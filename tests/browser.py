@@ -90,7 +90,8 @@ class Tab:
 
     def evaluate(self, expression):
         """Return what a line of JavaScript gives, past the page's own rules."""
-        told = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        options = {"returnByValue": True, "awaitPromise": True}
+        told = self.call("Runtime.evaluate", expression=expression, **options)
         assert "exceptionDetails" not in told, told
         return told["result"].get("value")
 

@@ -48,6 +48,11 @@ def test_ticks_are_round():
     assert Scale(0.3, 0.9, 0, 1, True).ticks() == pytest.approx([0.4, 0.6, 0.8])
 
 
+def test_counts_have_no_ticks_in_between():
+    assert Scale(0, 2, 0, 1, whole=True).ticks() == [0, 1, 2]
+    assert Scale(0, 50, 0, 1, whole=True).ticks() == [0, 10, 20, 30, 40, 50]
+
+
 def test_values_that_are_all_the_same_have_a_scale():
     assert spanning([3.0, 3.0], 0, 10)(3.0) == 5
     assert spanning([0.0], 0, 10).ticks()

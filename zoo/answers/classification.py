@@ -138,6 +138,7 @@ class ClassificationScores:
                 }
                 for row in class_table(confusion, self.class_names)
             ],
+            answers=self.answers,
         )
 
     def mistaken_for(self) -> dict[str, str]:

@@ -30,6 +30,7 @@ class Details:
         curves: what overlaps, or "classes" -> precision over recall of each class.
         point: from which score on detections count in confusion and qualities; None: all do.
         rows: a row a class, column -> value.
+        answers: a picture each, where the sheet has kept them.
     """
 
     quality: str
@@ -40,6 +41,7 @@ class Details:
     curves: dict[str, list[Curve]] = field(default_factory=dict)
     point: OperatingPoint | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
+    answers: Sequence[Any] = ()
 
     @property
     def least_score(self) -> float:

@@ -130,6 +130,7 @@ class DetectionScores:
             curves=curves,
             point=point,
             rows=_class_rows(judged.class_names, confusion, curves),
+            answers=self.answers,
         )
 
     def _judge(self, kind: str) -> DetectionMatches:
