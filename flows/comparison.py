@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flows.figures import scalars
+from flows.figures import headline, scalars
 from flows.run_facts import RunFacts, best_of, flat
 
 _ABSENT = "(not there)"
@@ -92,11 +92,12 @@ def _names(runs: list[RunFacts]) -> list[str]:
 
 
 def _metrics(runs: list[RunFacts]) -> list[Row]:
-    """Return the metrics, those of classes last; losses are those of the last evaluation."""
+    """Return the metrics, what a summary shows first; losses are those of the last evaluation."""
     found = [scalars(run.evaluated) | scalars(run.metrics) for run in runs]
     names = dict.fromkeys(name for values in found for name in values)
+    names = dict.fromkeys([*headline(names), *sorted(names, key=lambda name: "_class/" in name)])
     rows = []
-    for name in sorted(names, key=lambda name: "_class/" in name):
+    for name in names:
         values = [one.get(name) for one in found]
         rows.append(Row(name, values, best_of(name, values)))
     return rows

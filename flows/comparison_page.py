@@ -70,6 +70,7 @@ def _charts(comparison: Comparison) -> list:
     scores = dict.fromkeys(name for run in comparison.runs for name in brief_names(run.evaluated))
     wanted = [(f"val/{name}", name, name) for name in scores]
     wanted += list(_CURVES)
+    last = max(run.last_step for run in comparison.runs) or 1
     charts = []
     for metric, title, y in wanted:
         lines = [
@@ -79,7 +80,10 @@ def _charts(comparison: Comparison) -> list:
             )
         ]
         if any(line.points for line in lines):
-            charts.append(line_chart(lines, title=title, x="step", y=y, log_y=y == "loss"))
+            chart = line_chart(
+                lines, title=title, x="step", y=y, log_y=y == "loss", across=(0.0, float(last))
+            )
+            charts.append(chart)
     return charts
 
 

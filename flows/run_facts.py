@@ -180,7 +180,12 @@ class RunFacts:
 
 
 def best_of(name: str, values: list[float | None]) -> float | None:
-    """Return the best of a metric's values; None where fewer than two are there or all agree."""
+    """Return the best of a metric's values; None where fewer than two are there or all agree.
+
+    What answering nothing scores is no merit of a run.
+    """
+    if name.startswith("trivial_"):
+        return None
     known = [value for value in values if value is not None]
     if len(known) < 2 or len(set(known)) == 1:
         return None

@@ -48,6 +48,7 @@ def test_the_best_of_each_metric_is_told(runs):
     assert told["best"]["ap50"] == ["two"]
     assert told["metrics"][f"ap_class/{SCRIPT}"] == {"one": 0.25, "two": 0.75}
     assert "loss" not in told["best"]  # both have the same
+    assert list(told["metrics"])[:3] == ["ap50", "ap", "loss"]  # what a summary shows comes first
 
 
 def test_only_what_differs_in_the_result_is_shown_of_the_configs(runs):
@@ -82,6 +83,7 @@ def test_of_losses_the_lower_is_the_better():
     assert best_of("loss", [2.0, 1.0]) == 1.0
     assert best_of("ap", [2.0, 1.0, None]) == 2.0
     assert best_of("ap", [1.0, None]) is None
+    assert best_of("trivial_box_mae", [1.0, 2.0]) is None
     names = ("cross_entropy", "miou", "box_mae", "top1")
     assert list(filter(lower_is_better, names)) == ["cross_entropy", "box_mae"]
 
