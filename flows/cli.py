@@ -21,6 +21,7 @@ from flows import (
     cli_import,
     cli_launch,
     cli_registry,
+    cli_report,
     cli_serve,
     cli_stylize,
 )
@@ -42,6 +43,8 @@ app.command("promote")(cli_registry.promote)
 app.command("rollback")(cli_registry.rollback)
 app.command("history")(cli_registry.history)
 app.command("reproduce")(cli_registry.reproduce)
+app.command("report")(cli_report.report)
+app.command("compare")(cli_report.compare)
 app.command("sweep")(cli_fan_out.sweep)
 app.command("cross-validate")(cli_fan_out.cross_validate)
 app.command("batch-predict")(cli_fan_out.batch_predict)

@@ -37,8 +37,12 @@ def show_table(
         numbers = bool(rows) and all(isinstance(row[position], (int, float)) for row in rows)
         table.add_column(column, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
+        table.add_row(*map(_text, row))
     Console(highlight=False).print(table)
+
+
+class Best(float):
+    """A number of a table that stands out among the others of its row."""
 
 
 class Bar:
@@ -97,6 +101,10 @@ def waiting(what: str) -> Iterator[None]:
     """Show that something goes on while nothing can be counted."""
     with Console(stderr=True).status(what):
         yield
+
+
+def _text(value: object) -> Text:
+    return Text(_cell(value), "bold" if isinstance(value, Best) else "")
 
 
 def _cell(value: object) -> str:

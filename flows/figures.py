@@ -32,6 +32,7 @@ _BRIEF = (
     "style_gain",
 )
 _PER_CLASS = "_per_class"
+_LOWER = ("loss", "error", "mae", "entropy", "seconds")  # how names end whose figures shall be low
 
 
 def headline(metrics: Mapping) -> list[str]:
@@ -45,16 +46,25 @@ def brief(metrics: Mapping, prefix: str = "") -> str:
     Args:
         prefix: of the names in `metrics`, which is not shown.
     """
-    shown = [name for name in _BRIEF if f"{prefix}{name}" in metrics]
+    shown = brief_names(metrics, prefix)
     return ", ".join(f"{name} {metrics[f'{prefix}{name}']:.3f}" for name in shown)
 
 
-def class_figures(metrics: Mapping) -> dict[str, dict[str, float]]:
-    """Return what is told of each class: figure -> class -> value; of a single class nothing."""
+def brief_names(metrics: Mapping, prefix: str = "") -> list[str]:
+    """Return the names of the figures that `brief` tells, without the prefix."""
+    return [name for name in _BRIEF if f"{prefix}{name}" in metrics]
+
+
+def class_figures(metrics: Mapping, least: int = 2) -> dict[str, dict[str, float]]:
+    """Return what is told of each class: figure -> class -> value.
+
+    Args:
+        least: of fewer classes nothing is told.
+    """
     return {
         name.removesuffix(_PER_CLASS): values
         for name, values in metrics.items()
-        if name.endswith(_PER_CLASS) and len(values) > 1
+        if name.endswith(_PER_CLASS) and len(values) >= least
     }
 
 
@@ -68,3 +78,8 @@ def scalars(metrics: Mapping) -> dict[str, float]:
         elif isinstance(value, int | float):
             flat[name] = value
     return {name: value for name, value in flat.items() if value >= 0}
+
+
+def lower_is_better(name: str) -> bool:
+    """Return whether a figure of this name is better the lower it is."""
+    return name.endswith(_LOWER)

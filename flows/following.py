@@ -49,13 +49,17 @@ def follow(
 
 
 @contextmanager
-def ended_on_failure(folder: RunFolder, uri: str) -> Iterator[None]:
-    """Leave no run RUNNING behind a failure or an interruption."""
+def ended_on_failure(
+    folder: RunFolder, uri: str, then: Callable[[RunFolder, str], None] | None = None
+) -> Iterator[None]:
+    """Leave no run RUNNING behind a failure or an interruption; `then` is told of it."""
     try:
         yield
     except BaseException as error:
         with undisturbed():
             _end_run(folder, uri, error)
+            if then is not None:
+                then(folder, uri)
         raise
 
 

@@ -1,6 +1,6 @@
 """Who is told when a gate has refused a version: an event, and a hook that the server calls.
 
-Every decision of a gate is an event on the Prefect server, `zoo.gate.passed` or `zoo.gate.refused`,
+Every decision of a gate is an event on the Prefect server, `model.gate.passed` or `model.gate.refused`,
 to which automations of one's own may listen. `zoo deploy --notify URL` makes one: the server posts
 JSON to the URL for each refusal, with a `text` as chat services show it.
 """
@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from flows.automations import create_or_update
 from flows.promote import Decision
 
-PASSED, REFUSED = "zoo.gate.passed", "zoo.gate.refused"
+PASSED, REFUSED = "model.gate.passed", "model.gate.refused"
 _BLOCK = "zoo-gate"
 _KEYS = ("text", "model", "version", "reasons", "flow_run")
 _PAYLOAD = (

@@ -140,6 +140,33 @@ def resolve(model: str, home: Path | None = None) -> Path:
         return local_file(find_version(model), home)
 
 
+def run_folder_of(run: str, home: Path) -> str:
+    """Return the folder that a run was trained in, as its tags tell.
+
+    Args:
+        run: models:/name@alias, models:/name/3 or the id of an MLflow run.
+        home: as `resolve` has it.
+
+    Raises:
+        UserError: there is no such model or run, or it was made by something else.
+        TrackingError: the registry does not answer.
+    """
+    with open_store(home) as uri, answering(uri):
+        tags = find_version(run).tags if run.startswith("models:") else _run_tags(run)
+    if "run_folder" not in tags:
+        raise UserError(f"{run}: made without a run folder. Was it registered by something else?")
+    return tags["run_folder"]
+
+
+def _run_tags(run_id: str) -> dict[str, str]:
+    try:
+        return MlflowClient().get_run(run_id).data.tags
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise UserError(f"{run_id}: the tracking store has no such run") from None
+
+
 def local_file(version: ModelVersion, home: Path) -> Path:
     """Return the version's `.keras` file, fetched into the home where it lies on a server."""
     location = MlflowClient().get_model_version_download_uri(version.name, str(version.version))

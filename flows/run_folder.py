@@ -10,6 +10,7 @@
     hardware.json    the step and its machine          roofline.png   the same as a picture
     data_report.json what the data are, and were       gate.json      the table that decided
     champion.keras   what it began with, on request
+    report.html      all of it as one page             report/        what was drawn for the page
     flow_run         the Prefect flow run it is of     *.lock         held while somebody is at work
 
 The operating system frees a lock when its holder dies, however it dies; so a held lock means a
@@ -29,6 +30,9 @@ from filelock import FileLock, Timeout
 from flows.config import Config, config_hash, dump_config
 from flows.whole_files import write_whole
 
+# In the folder of the report's data: what the worker found, what it drew, where the run comes from.
+DETAILS, PICTURES, ORIGIN = "details.json", "pictures", "origin.json"
+
 _WAIT_SECONDS = 0.5  # between two looks at a run that another controller is at work on
 
 
@@ -47,6 +51,9 @@ class RunFolder:
         self.scores = self.path / "scores.json"
         self.predictions = self.path / "predictions.json"
         self.summary = self.path / "summary.json"
+        self.hardware = self.path / "hardware.json"
+        self.report = self.path / "report.html"
+        self.report_data = self.path / "report"
         self.tracking = self.path / "tracking.json"
         self.worker_log = self.path / "worker.log"
         self.worker_lock = self.path / "worker.lock"

@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metric", help="what --against goes by, such as ap50 or top1")
     parser.add_argument("--out", required=True, type=Path, help="where the scores go, JSON")
     parser.add_argument("--predictions", type=Path, help="also write COCO results, JSON")
+    parser.add_argument("--report", type=Path, help="also write a report's details, a folder")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -86,6 +87,8 @@ def _score(args: argparse.Namespace) -> None:
         scores["confidence"] = found.confidence(others[0], args.metric or answers.metric)
     if args.predictions:
         write_json(args.predictions, rows)
+    if args.report:
+        _write_details(args.report, task, answers, found, source, split, args)
     write_json(args.out, scores, indent=1)
     tell(wrote=str(args.out))
 
@@ -100,10 +103,7 @@ def _sheets(
         rows: gets the first model's answers as rows of a results file; None: not wanted.
     Returns: a score sheet a model, the number of pictures, and the seconds of the first model.
     """
-    label_maps = [
-        _label_map(task.class_names, source.class_names) if task.class_names else []
-        for task in tasks
-    ]
+    label_maps = [_labels(task, source) for task in tasks]
     size = source.size(split)
     progress = ProgressLines("scoring", size if args.limit is None else min(size, args.limit))
     sheets = [_empty_sheet(answers, source, args.model) for _ in tasks]
@@ -123,6 +123,28 @@ def _sheets(
         pictures += len(chunk)
         progress.advance(len(chunk))
     return sheets, pictures, seconds
+
+
+def _write_details(
+    folder: Path, task: "Task", answers, sheet, source: "Source", split: str, args
+) -> None:
+    """Write what a report shows, or why that could not be had: the scores are there anyway."""
+    from flows import report_data
+    from flows.run_folder import DETAILS
+
+    labels = _labels(task, source)
+
+    def ask(pictures: list) -> list:
+        found = answers.ask(task, pictures) if pictures else []
+        return [answers.renamed(answer, labels, source.class_names) for answer in found]
+
+    try:
+        report_data.write(
+            folder, answers, sheet, ask=ask, source=source, split=split, limit=args.limit
+        )
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+        write_json(folder / DETAILS, {"problem": problem})
 
 
 def _empty_sheet(answers, source: "Source", model: str):
@@ -197,6 +219,11 @@ def _decode(spec: str, image_id: str, encoded: bytes) -> "np.ndarray":
         return read_picture(encoded)
     except ValueError as error:
         raise UserError(f"--data {spec}: {image_id}: {error}") from error
+
+
+def _labels(task: "Task", source: "Source") -> list[int]:
+    """Return the data's labels of a model's classes; of one without classes none."""
+    return _label_map(task.class_names, source.class_names) if task.class_names else []
 
 
 def _label_map(model_names: tuple[str, ...], data_names: tuple[str, ...]) -> list[int]:

@@ -13,7 +13,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
-from flows import gate_table, notifications, provenance, registry, run_pages
+from flows import gate_table, notifications, provenance, registry, report_pages, run_pages
 from flows.config import Config
 from flows.distant_workers import DistantWorkers
 from flows.following import follow, undisturbed
@@ -72,6 +72,7 @@ def compute(config: Config, run_dir: Path, home: Path, uri: str) -> dict[str, fl
         registry.fetch_champion(config.name, folder.champion, home)
     run_pages.log_file(tracker.run_id, folder.data_report)
     run_pages.link_pages(config.name, uri, tracker.run_id)
+    report_pages.note_origin(folder, uri, tracker.run_id)
     processes = config.distribution.workers
     worker = (
         Worker(folder, backend=config.backend, processes=processes)

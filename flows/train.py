@@ -31,7 +31,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed, State
 
-from flows import catalogue, run_pages
+from flows import catalogue, report_pages, run_pages
 from flows.config import Config, resolve_config
 from flows.embedded import prefect_server
 from flows.following import ended_on_failure
@@ -129,7 +129,7 @@ def train(
             return RunSummary.read(folder.summary)
         if changed is not None:
             changed.write(folder)
-        with ended_on_failure(folder, uri):
+        with ended_on_failure(folder, uri, report_pages.publish_unfinished):
             timings = compute(resolved, folder.path, home, uri)
             run_id = read_state(folder)["run_id"]
             version = register(resolved, folder.path, run_id)
@@ -162,6 +162,7 @@ def train(
         )
         summary.write(folder.summary)
         run_pages.show_result(summary)
+        report_pages.publish(folder, summary)
     return summary
 
 

@@ -102,6 +102,7 @@ def verify_model(
         against=rival,
         metric=config.gate.metric if config.gate else None,
         predictions=folder.predictions,
+        report=folder.report_data,
     )
     reference = _told_by_training(events, config.precision)
     if reference is None:
@@ -143,6 +144,7 @@ def score(
     against: Path | None = None,
     metric: str | None = None,
     predictions: Path | None = None,
+    report: Path | None = None,
     progress: Progress = lambda event: None,
 ) -> dict:
     """Score a model in a fresh process and return the scores.
@@ -159,6 +161,7 @@ def score(
         against: a model to compare with by `metric`, or by what its kind is mostly judged by;
             `confidence` in the scores says how sure it is that `model` is the better one.
         predictions: where the answers go, COCO results.
+        report: the folder for what a report shows.
         progress: gets {"kind": "scoring", "what", "done", "total"} now and then.
 
     Raises:
@@ -171,6 +174,7 @@ def score(
     arguments += [] if against is None else ["--against", str(against)]
     arguments += [] if metric is None else ["--metric", metric]
     arguments += [] if predictions is None else ["--predictions", str(predictions)]
+    arguments += [] if report is None else ["--report", str(report)]
 
     def tell(fields: dict) -> None:
         progress({"kind": "scoring", **fields})

@@ -149,6 +149,7 @@ def main():
     verb.add_argument("--metric")
     verb.add_argument("--out", type=Path)
     verb.add_argument("--predictions", type=Path)
+    verb.add_argument("--report", type=Path)
     verb.set_defaults(run=score)
     verb = verbs.add_parser("survey")
     verb.add_argument("config")

@@ -360,4 +360,5 @@ def test_a_plain_alias_may_be_used(tmp_path):
     file.write_text("name: &n one\nmodel: {preset: *n}\n")
     with pytest.raises(ConfigError) as caught:  # as much as this config lacks
         load_config(file)
-    assert "alias" not in str(caught.value)
+    assert "an alias stands" not in str(caught.value)
+    assert "aliases grow" not in str(caught.value)

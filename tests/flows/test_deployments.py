@@ -1,12 +1,14 @@
 """Deployments on real servers, started by `zoo up`: schedules, runs, cancellation, crashes."""
 
 import json
+import re
 import signal
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import psutil
 import pytest
+from browser import open_browser
 from mlflow.tracking import MlflowClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 from services import PROJECT, Services, kinds, run_prefect, run_zoo, wait_for
@@ -184,6 +186,38 @@ def test_the_pages_of_a_run_say_the_same_and_link_to_each_other(services, finish
     link = f"[Prefect flow run {finished_runs[0].id}]({page})"
     assert description == f"{artifacts['smoke-summary']}\n\n{link}"
     assert "models:/smoke/1" in description
+
+
+def test_the_report_of_a_run_links_its_pages_and_they_link_it(services, finished_runs):
+    told = services.mlflow_run(finished_runs[0])
+    run_id = told.info.run_id
+    mlflow = f"{services.mlflow}/#/experiments/{told.info.experiment_id}/runs/{run_id}"
+    prefect = f"{services.prefect}/runs/flow-run/{finished_runs[0].id}"
+    report = services.folder(finished_runs[0]).report
+    assert re.findall(r'<a href="(http[^"]+)"', report.read_text()) == [prefect, mlflow]
+    artifacts = {one["key"]: one["data"] for one in read_artifacts(services, finished_runs[0])}
+    assert f"]({mlflow}/artifacts/report.html)" in artifacts["smoke-report"]
+    assert f"]({mlflow})" in artifacts["smoke-report"]
+    assert str(report) in artifacts["smoke-report"]
+    assert told.data.tags["report"] == "report.html"
+    logged = [file.path for file in MlflowClient(services.mlflow).list_artifacts(run_id)]
+    assert "report.html" in logged
+
+
+@pytest.mark.slow
+def test_in_a_browser_prefects_page_leads_to_the_report_in_mlflow(
+    services, finished_runs, tmp_path
+):
+    links = "[...document.links].map(one => one.href).filter(one => one.endsWith('report.html'))"
+    frames = "[...document.querySelectorAll('iframe')].map(one => one.src)"
+    artifacts = {one["key"]: one["id"] for one in read_artifacts(services, finished_runs[0])}
+    with open_browser(tmp_path) as tab:
+        tab.visit(f"{services.prefect}/artifacts/artifact/{artifacts['smoke-report']}")
+        wait_for(lambda: tab.evaluate(links))
+        tab.visit(tab.evaluate(links)[0])
+        wait_for(lambda: tab.evaluate(frames))
+        shown = tab.evaluate(f"fetch({frames}[0]).then(answer => answer.text())")
+    assert shown == services.folder(finished_runs[0]).report.read_text(encoding="utf-8")
 
 
 def read_artifacts(services, flow_run):

@@ -7,6 +7,7 @@ from mlflow.tracking import MlflowClient
 
 from flows import registry
 from flows.promote import Decision
+from flows.run_names import resolve_run
 from flows.runtime import UserError, installed_backends
 from flows.tracking_store import TrackingError, experiment_id, open_store
 
@@ -146,3 +147,23 @@ def test_a_registry_that_is_away_is_one_clear_line(home, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(TrackingError, match=r"127\.0\.0\.1:9 does not answer"):
         registry.resolve("models:/bananas@champion", home)
+
+
+def test_a_run_is_found_by_its_version_and_by_its_id(file, home):
+    folder = home / "runs" / "bananas-0"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text("name: bananas")
+    with open_store(home):
+        version = register(file, home, run_folder=str(folder))
+        client = MlflowClient()
+        client.set_tag(version.run_id, "run_folder", "/elsewhere/runs/bananas-0")
+        lost = client.create_run(experiment_id(client, "bananas", home), tags={"run_folder": "/x"})
+    assert resolve_run("models:/bananas/1", home).path == folder
+    assert resolve_run("models:/bananas@challenger", home).path == folder
+    assert resolve_run(version.run_id, home).path == folder  # a home that was moved
+    with pytest.raises(UserError, match="its run folder /x is not on this machine"):
+        resolve_run(lost.info.run_id, home)
+    with pytest.raises(UserError, match="the tracking store has no such run"):
+        resolve_run("f" * 32, home)
+    with pytest.raises(UserError, match="bananas has @challenger, /1"):
+        resolve_run("models:/bananas@champion", home)

@@ -94,7 +94,7 @@ def score(tmp_path, monkeypatch, capsys):
         )
         plain = {"data": "fruit", "limit": None, "against": None, "metric": "ap50"}
         plain |= {"predictions": None, "on_defect": "stop", "out": tmp_path / "scores.json"}
-        plain |= {"options": {}, "fold": None}
+        plain |= {"options": {}, "fold": None, "report": None}
         assert scoring.run(argparse.Namespace(model=model, **plain | options)) == 0
         return json.loads((tmp_path / "scores.json").read_text())
 

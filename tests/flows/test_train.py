@@ -332,6 +332,7 @@ def test_an_interrupted_controller_stops_its_worker_and_says_so(home, stand_in, 
     assert controller.returncode != 0
     assert not is_held(only_folder(home).worker_lock)
     assert statuses(home) == {"KILLED": 1}
+    assert "This run was interrupted at step" in only_folder(home).report.read_text()
 
 
 def test_a_configuration_that_is_being_run_is_waited_for(home, stand_in):
@@ -469,6 +470,9 @@ def test_the_main_job_needs_no_server_and_calls_nobody(tmp_path, monkeypatch):
     summary = json.loads(done.stdout)
     assert summary["promoted"]
     assert resolve("models:/smoke@champion", work / "mlruns").name == "model.keras"
+    report = RunFolder(summary["run_dir"]).report.read_text()
+    assert report.count("<img ") == 24  # twelve pictures, annotated and found
+    assert "not be worked out" not in report
     assert not log.exists() or log.read_text() == ""
     guarded = (tmp_path / "guard.log.guarded").read_text().split()
     assert len(guarded) >= 4  # the command, its Prefect server, two workers

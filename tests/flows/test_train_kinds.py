@@ -1,6 +1,8 @@
 """The main job for models that are no detectors: trained, verified, registered, served."""
 
 import json
+import re
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -121,6 +123,29 @@ def test_every_run_tells_how_near_it_came_to_its_machines_limit(runs):
         artifacts = {file.path for file in client.list_artifacts(summary.mlflow_run_id)}
         assert {"hardware.json", "roofline.png"} <= artifacts
     assert any(report_of(summary)["step"]["seconds"] for summary in runs.values())
+
+
+def test_every_run_has_a_report_of_its_kind_in_mlflow_too(runs):
+    parts = {
+        "segmentation": {"confusion", "classes", "pictures"},
+        "classification": {"precision-and-recall", "confusion", "classes", "pictures"},
+        "style": {"pictures"},
+    }
+    answers = {"precision-and-recall", "confusion", "classes", "pictures"}
+    for kind, summary in runs.items():
+        report = RunFolder(summary.run_dir).report.read_text(encoding="utf-8")
+        shown = set(re.findall(r'<section id="([^"]+)">', report))
+        assert shown & answers == parts[kind]
+        assert "not be worked out" not in report
+        assert report.count("<img ") >= 2
+        client = MlflowClient(tracking_uri=summary.tracking_uri)
+        logged = mlflow.artifacts.download_artifacts(
+            run_id=summary.mlflow_run_id,
+            artifact_path="report.html",
+            tracking_uri=summary.tracking_uri,
+        )
+        assert Path(logged).read_text(encoding="utf-8") == report
+        assert client.get_run(summary.mlflow_run_id).data.tags["report"] == "report.html"
 
 
 def report_of(summary):

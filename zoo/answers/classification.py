@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from zoo.answers.details import Details
 from zoo.draw import draw_classification
 from zoo.draw_confusion import draw_confusion
 from zoo.metrics import (
     class_confusion,
+    class_curves,
     class_table,
     classification_metrics,
     paired_classification_bootstrap,
@@ -48,6 +50,10 @@ class ClassificationAnswers:
     def draw(self, picture, answer, truth=None) -> np.ndarray:
         """Return the picture (H, W, 3) uint8 with its most probable classes, and the true one."""
         return draw_classification(picture, answer, truth)
+
+    def panels(self, picture, answer, truth) -> dict[str, np.ndarray]:
+        """Return the picture with its most probable classes, a dot before the true one."""
+        return {"found": draw_classification(picture, answer, truth)}
 
     def told(self, answer) -> str:
         """Return the most probable classes in a line, of each its first name."""
@@ -106,6 +112,33 @@ class ClassificationScores:
         """Return how sure it is, 0..1, that these answers are better than the rival's."""
         return paired_classification_bootstrap(
             self.labels, self.answers, rival.answers, metric=metric
+        )
+
+    def details(self) -> Details:
+        """Return the confusion, each class against all others, and how sure each picture was."""
+        confusion = self._confusion()
+        curves = class_curves(self.labels, self.answers, self.class_names)
+        areas = {curve.name: curve.ap for curve in curves}
+        pairs = zip(self.answers, self.labels, strict=True)
+        return Details(
+            quality="probability of the true class",
+            qualities=np.array([answer.probabilities[label] for answer, label in pairs]),
+            counted="pictures",
+            confusion=confusion,
+            names=self.class_names,
+            curves={"classes": curves},
+            rows=[
+                {
+                    "class": row["name"],
+                    "pictures": row["pictures"],
+                    "ap": areas.get(row["name"], -1.0),
+                    "recall": row["accuracy"],
+                    "precision": row["precision"],
+                    "taken for": row["mistaken_for"],
+                }
+                for row in class_table(confusion, self.class_names)
+            ],
+            answers=self.answers,
         )
 
     def mistaken_for(self) -> dict[str, str]:

@@ -1,11 +1,20 @@
 """Boxes and perhaps masks, a `Detections` a picture, scored by pycocotools."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from zoo.draw import draw_detections
-from zoo.metrics import metrics_of_kinds, paired_bootstrap, trivial_detections
+from zoo.answers.details import NOTHING, Details
+from zoo.draw import draw_detections, draw_objects
+from zoo.metrics import (
+    DetectionMatches,
+    match_kind,
+    metrics_of_kinds,
+    paired_bootstrap,
+    scored_kinds,
+    trivial_detections,
+)
 from zoo.results import Detections
 
 
@@ -42,6 +51,13 @@ class DetectionAnswers:
         """Return the picture (H, W, 3) uint8 with what was found, and what is there beside."""
         return draw_detections(picture, answer, ground_truth=truth)
 
+    def panels(self, picture, answer, truth) -> dict[str, np.ndarray]:
+        """Return the picture with what is there, and with what was found."""
+        return {
+            "annotated": draw_objects(picture, truth),
+            "found": draw_detections(picture, answer),
+        }
+
     def told(self, answer) -> str:
         """Return how many objects of each class there are, in a line."""
         labels, counts = np.unique(answer.labels, return_counts=True)
@@ -70,15 +86,17 @@ class DetectionScores:
         self.kinds = kinds
         self.truths: list[Detections] = []
         self.answers: list[Detections] = []
+        self._matches: dict[str, Any] = {}  # by kind; what takes longest, and is read twice
 
     def add(self, truth: Detections, answer: Detections) -> None:
         """Note one picture."""
         self.truths.append(truth)
         self.answers.append(answer)
+        self._matches.clear()
 
     def metrics(self) -> dict:
         """Return what `zoo.metrics.metrics_of_kinds` does."""
-        return metrics_of_kinds(self.truths, self.answers, self.kinds)
+        return metrics_of_kinds(self.truths, self.answers, self.kinds, match=self._match)
 
     def trivial(self) -> dict:
         """Return what answering nothing would score."""
@@ -95,9 +113,57 @@ class DetectionScores:
             kind="masks" if metric.startswith("mask_") else "boxes",
         )
 
+    def details(self) -> Details:
+        """Return curves and confusion at an IoU of .5; by masks where masks are scored."""
+        kinds = scored_kinds(self.truths, self.kinds)
+        matches = {kind: self._judge(kind) for kind in kinds}
+        kind, judged = list(matches.items())[-1]
+        curves = {kind: matched.curves() for kind, matched in matches.items()}
+        point = judged.best_point()
+        confusion = judged.confusion(point.score)
+        return Details(
+            quality=f"F1 times mean IoU, of {kind} from a score of {point.score:.2f} on",
+            qualities=judged.qualities(point.score),
+            counted="objects",
+            confusion=confusion,
+            names=[*judged.class_names, NOTHING],
+            curves=curves,
+            point=point,
+            rows=_class_rows(judged.class_names, confusion, curves),
+            answers=self.answers,
+        )
+
+    def _judge(self, kind: str) -> DetectionMatches:
+        matches = self._match(kind)
+        return DetectionMatches(self.truths, self.answers, kind=kind, matches=matches)
+
+    def _match(self, kind: str):
+        if kind not in self._matches:
+            self._matches[kind] = match_kind(self.truths, self.answers, kind)
+        return self._matches[kind]
+
     def mistaken_for(self) -> dict[str, str]:
         """A box of another class is one too many, and of no object of this one."""
         return {}
 
     def picture(self) -> None:
         """Detections have no picture of the whole split."""
+
+
+def _class_rows(class_names, confusion, curves) -> list[dict]:
+    """Return a row a class: objects, AP at the IoU by kind, and what the operating point gives."""
+    rows = []
+    for label, name in enumerate(class_names):
+        hits, objects = confusion[label, label], confusion[label].sum()
+        found = confusion[:, label].sum()
+        row = {"class": name, "objects": int(objects)}
+        for kind, of_classes in curves.items():
+            column = {"boxes": "ap50", "masks": "mask_ap50"}[kind]
+            row[column] = next((curve.ap for curve in of_classes if curve.name == name), -1.0)
+        row |= {
+            "precision": hits / found if found else -1.0,
+            "recall": hits / objects if objects else -1.0,
+            "f1": 2 * hits / (found + objects) if found + objects else -1.0,
+        }
+        rows.append(row)
+    return rows

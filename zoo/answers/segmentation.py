@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from zoo.answers.details import Details
 from zoo.draw import draw_segmentation
 from zoo.draw_confusion import draw_confusion
 from zoo.metrics import (
@@ -46,11 +47,18 @@ class SegmentationAnswers:
 
     def draw(self, picture, answer, truth=None) -> np.ndarray:
         """Return the picture (H, W, 3) uint8 in the classes' colours; beside it the truth."""
-        drawn = draw_segmentation(picture, answer)
         if truth is None:
-            return drawn
-        wanted = draw_segmentation(picture, replace(answer, classes=truth, scores=None))
-        return np.concatenate([drawn, wanted], axis=1)
+            return draw_segmentation(picture, answer)
+        panels = self.panels(picture, answer, truth)
+        return np.concatenate([panels["found"], panels["annotated"]], axis=1)
+
+    def panels(self, picture, answer, truth) -> dict[str, np.ndarray]:
+        """Return the picture in the classes' colours, as they are and as they were found."""
+        annotated = replace(answer, classes=truth, scores=None)
+        return {
+            "annotated": draw_segmentation(picture, annotated),
+            "found": draw_segmentation(picture, answer),
+        }
 
     def told(self, answer) -> str:
         """Return the classes that are there and their shares of the pixels, in a line."""
@@ -103,6 +111,32 @@ class SegmentationScores:
         """Return how sure it is, 0..1, that these answers are better than the rival's."""
         return paired_segmentation_bootstrap(
             np.stack(self.confusions), np.stack(rival.confusions), metric=metric
+        )
+
+    def details(self) -> Details:
+        """Return the confusion of the pixels, and the mean IoU of each picture."""
+        total = sum(self.confusions)
+        figures = metrics_of_confusion(total, self.class_names)
+        table = class_table(total, self.class_names)
+        return Details(
+            quality="mean IoU of the picture's classes",
+            qualities=np.array(
+                [metrics_of_confusion(one, self.class_names)["miou"] for one in self.confusions]
+            ),
+            counted="pixels",
+            confusion=total,
+            names=self.class_names,
+            rows=[
+                {
+                    "class": row["name"],
+                    "pixels": row["pictures"],
+                    "iou": figures["iou_per_class"][row["name"]],
+                    "recall": row["accuracy"],
+                    "precision": row["precision"],
+                    "taken for": row["mistaken_for"],
+                }
+                for row in table
+            ],
         )
 
     def mistaken_for(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ content, all of style), 1 would be a style without any loss.
 
 import numpy as np
 
+from zoo.answers.details import Details
 from zoo.metrics.bootstrap import share_of_wins
 from zoo.models import FastStyle
 from zoo.pictures import read_picture
@@ -59,6 +60,10 @@ class StyleAnswers:
         """Return the painted picture; beside the picture itself where there is a truth."""
         return answer if truth is None else np.concatenate([truth, answer], axis=1)
 
+    def panels(self, picture, answer, truth) -> dict[str, np.ndarray]:
+        """Return the picture as the network sees it, and painted."""
+        return {"picture": truth, "painted": answer}
+
     def told(self, answer) -> str:
         """Return what was done, in a line."""
         height, width = answer.shape[:2]
@@ -107,6 +112,14 @@ class StyleScores:
         if metric not in self.metrics():
             raise ValueError(f"metric must be one of {', '.join(self.metrics())}; got {metric!r}.")
         return share_of_wins(self._score(metric), rival._score(metric), len(self.painted))
+
+    def details(self) -> Details:
+        """Return the gain of each picture."""
+        pairs = zip(_totals(self.painted), _totals(self.untouched), strict=True)
+        return Details(
+            quality="style_gain of the picture",
+            qualities=np.array([_gain(painted, untouched) for painted, untouched in pairs]),
+        )
 
     def mistaken_for(self) -> dict[str, str]:
         """There are no classes."""

@@ -1,6 +1,6 @@
 """Data sets and the tf.data pipeline that feeds them to a model on every backend."""
 
-from zoo.data.check import check_source
+from zoo.data.check import check_source, count_records
 from zoo.data.classification_pipeline import build_classification_pipeline
 from zoo.data.epochs import steps_per_epoch
 from zoo.data.folds import take_fold
@@ -19,6 +19,7 @@ __all__ = [
     "build_pipeline",
     "build_segmentation_pipeline",
     "check_source",
+    "count_records",
     "find_proposals",
     "list_sources",
     "load_source",

@@ -9,8 +9,16 @@ from zoo.metrics.classification import (
     paired_classification_bootstrap,
 )
 from zoo.metrics.coco import COCO_METRICS
-from zoo.metrics.detection import detection_metrics, metrics_of_kinds, trivial_detections
+from zoo.metrics.detection import (
+    detection_metrics,
+    match_kind,
+    metrics_of_kinds,
+    scored_kinds,
+    trivial_detections,
+)
+from zoo.metrics.detection_matches import DetectionMatches, OperatingPoint
 from zoo.metrics.mean_iou import MeanIoU
+from zoo.metrics.precision_recall import Curve, class_curves
 from zoo.metrics.segmentation import (
     confusion_matrix,
     metrics_of_confusion,
@@ -22,17 +30,23 @@ __all__ = [
     "COCO_METRICS",
     "BoxMAE",
     "ClassError",
+    "Curve",
+    "DetectionMatches",
     "MeanIoU",
+    "OperatingPoint",
     "class_confusion",
+    "class_curves",
     "class_table",
     "classification_metrics",
     "confusion_matrix",
     "detection_metrics",
+    "match_kind",
     "metrics_of_confusion",
     "metrics_of_kinds",
     "paired_bootstrap",
     "paired_classification_bootstrap",
     "paired_segmentation_bootstrap",
+    "scored_kinds",
     "segmentation_metrics",
     "trivial_detections",
 ]

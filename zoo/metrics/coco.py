@@ -42,6 +42,7 @@ def match_pictures(
     kind: str = "boxes",
     num_classes: int,
     overlaps: Sequence[float] | None = None,
+    most: int | None = None,
 ) -> COCOeval:
     """Match every picture's predictions to its objects.
 
@@ -49,6 +50,7 @@ def match_pictures(
         ground_truth, predictions: one Detections a picture, in the same order.
         kind: what is compared, "boxes" or "masks".
         num_classes: categories 0..num_classes-1, listed whether or not they occur.
+        most: detections of a class and a picture that count, the best ones; None: COCO's 100.
         overlaps: IoUs from which on a prediction matches; None: COCO's, .5 to .95.
     Returns: the COCOeval after `evaluate()`; `evalImgs` holds the matches.
     """
@@ -65,6 +67,8 @@ def match_pictures(
         )
         if overlaps is not None:
             evaluator.params.iouThrs = np.array(overlaps)
+        if most is not None:
+            evaluator.params.maxDets = [most]
         evaluator.evaluate()
     return evaluator
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from pycocotools.cocoeval import COCOeval
 
 from zoo.metrics.coco import COCO_METRICS, KINDS, match_pictures, quiet
 from zoo.metrics.voc import voc07_ap
@@ -12,21 +13,25 @@ from zoo.results import Detections
 
 
 def detection_metrics(
-    ground_truth: Sequence[Detections], predictions: Sequence[Detections], kind: str = "boxes"
+    ground_truth: Sequence[Detections],
+    predictions: Sequence[Detections],
+    kind: str = "boxes",
+    *,
+    matches: COCOeval | None = None,
 ) -> dict:
     """Score predictions as pycocotools does.
 
     Args:
         ground_truth, predictions: one Detections a picture, in the same order.
         kind: what is compared, "boxes" or "masks".
+        matches: of `match_kind` on the same; None: they are matched here.
     Returns: a dict of floats, -1 where nothing of that kind is annotated: ap ap50 ap75 ap_small
         ap_medium ap_large ar_1 ar_10 ar_100 ar_small ar_medium ar_large (COCOeval's), voc07_ap50
         (mean over the annotated classes), and ap_per_class {class name, or str(label): AP}.
     Raises: ValueError if the lists differ in length, the kind is unknown, or masks are missing.
     """
-    check_pairs(ground_truth, predictions, kind)
+    evaluator = matches or match_kind(ground_truth, predictions, kind)
     names = class_names(ground_truth, predictions)
-    evaluator = match_pictures(ground_truth, predictions, kind=kind, num_classes=len(names))
     with quiet():
         evaluator.accumulate()
         evaluator.summarize()
@@ -40,22 +45,45 @@ def detection_metrics(
     return metrics
 
 
+def match_kind(
+    ground_truth: Sequence[Detections], predictions: Sequence[Detections], kind: str
+) -> COCOeval:
+    """Match a split as COCO does, at ten IoUs from .5 on; for those who read matches twice.
+
+    Raises: ValueError if the lists differ in length, the kind is unknown, or masks are missing.
+    """
+    check_pairs(ground_truth, predictions, kind)
+    count = len(class_names(ground_truth, predictions))
+    return match_pictures(ground_truth, predictions, kind=kind, num_classes=count)
+
+
 def metrics_of_kinds(
-    ground_truth: Sequence[Detections], predictions: Sequence[Detections], kinds: Sequence[str]
+    ground_truth: Sequence[Detections],
+    predictions: Sequence[Detections],
+    kinds: Sequence[str],
+    *,
+    match: Callable[[str], COCOeval | None] = lambda kind: None,
 ) -> dict:
     """Score boxes and, where they are among the kinds and every picture has them, masks too.
 
     Args:
         ground_truth, predictions: one Detections a picture, in the same order.
         kinds: a detector's `result_kinds`.
+        match: kind -> what `match_kind` gives, where that is known.
     Returns: `detection_metrics` of the boxes; those of the masks beside them as `mask_ap`,
         `mask_ap50`, ..., `mask_ap_per_class`.
     """
-    metrics = detection_metrics(ground_truth, predictions)
-    if "masks" in kinds and all(len(t) == 0 or t.run_lengths is not None for t in ground_truth):
-        masks = detection_metrics(ground_truth, predictions, kind="masks")
+    metrics = detection_metrics(ground_truth, predictions, matches=match("boxes"))
+    if "masks" in scored_kinds(ground_truth, kinds):
+        masks = detection_metrics(ground_truth, predictions, "masks", matches=match("masks"))
         metrics |= {f"mask_{name}": value for name, value in masks.items()}
     return metrics
+
+
+def scored_kinds(ground_truth: Sequence[Detections], kinds: Sequence[str]) -> list[str]:
+    """Return "boxes", and "masks" behind it where they are among the kinds and every picture's."""
+    masked = all(len(truth) == 0 or truth.run_lengths is not None for truth in ground_truth)
+    return ["boxes", *(["masks"] if "masks" in kinds and masked else [])]
 
 
 def trivial_detections(count: int, class_names: Sequence[str] = ()) -> list[Detections]:
