@@ -18,7 +18,7 @@ def write(task, signature, folder, calibration=None) -> str:
 
     with tempfile.TemporaryDirectory() as temporary:
         program = to_onnx.write(task, signature, temporary, calibration)
-        model = openvino.convert_model(Path(temporary) / program)
+        model = openvino.Core().read_model(Path(temporary) / program)
         # Its default would store the weights in float16.
         openvino.save_model(model, Path(folder) / PROGRAM, compress_to_fp16=False)
     return PROGRAM
