@@ -17,7 +17,7 @@ import numpy as np
 from flows.console import fail, note, show_table
 from flows.export_formats import FORMATS
 from flows.program_process import ExportError, ask_program
-from flows.runtime import installed_backends
+from flows.runtime import UserError, installed_backends
 from flows.worker_process import WorkerError, run_verb
 
 THREADS = {"1 thread": 1, "all threads": None}
@@ -109,7 +109,11 @@ def _score(question: Question, model: Path, folder: Path, backend: str) -> dict[
     written = folder / "scores.json"
     arguments = [f"--data={question.data}", *question.options, f"--out={written}"]
     arguments += [] if question.limit is None else [f"--limit={question.limit}"]
-    run_verb("score", [*arguments, "--", str(model)], backend=backend)
+    try:
+        run_verb("score", [*arguments, "--", str(model)], backend=backend)
+    except UserError as error:  # a style without a lesson, say: its speed is still of interest
+        note(f"not scored: {error}")
+        return {}
     return json.loads(written.read_text())["metrics"]
 
 
@@ -141,4 +145,4 @@ def _cells(row: dict[str, Any], metric: str | None) -> list[Any]:
     times = [f"{row[c]['median_ms']:.1f} ({row[c]['p90_ms']:.1f})" for c in THREADS]
     peak = max(row[column]["peak_bytes"] for column in THREADS)
     cells = [row["name"], *times, round(peak / 2**20), round(row["bytes"] / 2**20, 1)]
-    return [*cells, *([row["metrics"][metric]] if metric else [])]
+    return [*cells, *([row["metrics"].get(metric)] if metric else [])]

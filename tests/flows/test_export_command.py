@@ -12,7 +12,7 @@ from flows.export_formats import DESCRIPTION, FORMATS
 from flows.export_pictures import pictures_of
 
 BACKEND = keras.backend.backend()
-# Of each backend, what its own packages suffice for; the other ones' commands start a worker anyway.
+# What the backend's own package suffices to write; on JAX another worker does.
 FORMAT = "torch" if BACKEND == "torch" else "saved_model"
 
 

@@ -121,7 +121,8 @@ class StyleFitting(Fitting):
     """A picture at the program's size, painted."""
 
     def inputs(self, picture):
-        converter = ImageConverter(self.image_size, self.converter.mode, self.converter.fill)
+        config = self.converter.get_config() | {"image_size": self.image_size}
+        converter = type(self.converter).from_config(config)
         return {"images": converter.convert(picture)[0]}, None
 
     def result(self, outputs, frame) -> np.ndarray:

@@ -40,7 +40,7 @@ class Program:
                 "writes it. Was the program moved without it?"
             )
         self.description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        program = folder / self.description["program"]
+        program = folder / Path(self.description["program"]).name  # never elsewhere
         self._run = RUNTIMES[self.description["format"]](program, threads)
 
     def __call__(self, inputs) -> dict[str, np.ndarray]:
