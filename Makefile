@@ -24,7 +24,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  { echo "zoo needs Python 3.11 or newer; try: make PYTHON=python3.12"; exit 2; }; \
 	  echo "creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	$(BIN)/python -m pip install --disable-pip-version-check --no-compile -c constraints.txt \
-		-e '.[jax,torch,ray,dev]'
+		-e '.[jax,torch,ray,export,dev]'
 	touch $@
 
 demo: $(INSTALLED)   ## train TinySSD on the embedded data, register it, show it

@@ -17,16 +17,18 @@ SAME_IOU, SAME_SCORE = 0.999, 1e-3
 SAME_MASK_IOU = 0.98  # a pixel on the edge of a mask may fall to either side
 
 
-def agreement(first: Sequence[Mapping], second: Sequence[Mapping]) -> float:
+def agreement(
+    first: Sequence[Mapping], second: Sequence[Mapping], *, min_score: float = MIN_SCORE
+) -> float:
     """Return which share of the detections of either side the other side has too.
 
     Args:
         first, second: rows of COCO results of the same pictures: image_id, category_id, score, bbox
-            [x, y, width, height] and perhaps segmentation, run lengths. Those that score
-            `MIN_SCORE` or more count.
+            [x, y, width, height] and perhaps segmentation, run lengths.
+        min_score: those that score so much count.
     Returns: 0..1; 1 where there is nothing on either side.
     """
-    ours, theirs = (_by_class(rows) for rows in (first, second))
+    ours, theirs = (_by_class(rows, min_score) for rows in (first, second))
     found, same = 0, 0
     for key in ours.keys() | theirs.keys():
         one, other = ours.get(key, []), theirs.get(key, [])
@@ -36,11 +38,11 @@ def agreement(first: Sequence[Mapping], second: Sequence[Mapping]) -> float:
     return same / found if found else 1.0
 
 
-def _by_class(rows: Sequence[Mapping]) -> dict[tuple, list[Mapping]]:
+def _by_class(rows: Sequence[Mapping], min_score: float) -> dict[tuple, list[Mapping]]:
     """Return the rows that count, by picture and class."""
     grouped: dict[tuple, list[Mapping]] = defaultdict(list)
     for row in rows:
-        if row["score"] >= MIN_SCORE:
+        if row["score"] >= min_score:
             grouped[row["image_id"], row["category_id"]].append(row)
     return grouped
 

@@ -18,19 +18,20 @@ from typing import TYPE_CHECKING, Any
 from flows.inputs import Input, find_inputs
 from flows.progress import ProgressLines, mistakes_told, tell
 from flows.runtime import UserError, prepare_process
-from flows.scoring import write_json
+from flows.scoring import open_model, write_json
 
 if TYPE_CHECKING:
     import numpy as np
 
     from zoo import Task
+    from zoo.export import Exported
 
 _BATCH = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("model", help="a published .keras file")
+    parser.add_argument("model", help="a published .keras file, or an export")
     parser.add_argument("sources", nargs="+", help="pictures, videos, folders or globs")
     parser.add_argument("--out", required=True, type=Path, help="the folder for the results")
     parser.add_argument("--min-score", type=float, default=0.25, help="of a detector's objects")
@@ -54,11 +55,8 @@ def _annotate(args: argparse.Namespace) -> None:
     # FFmpeg and OpenCV write to the process' stderr by themselves; a broken video is told below.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    import zoo
-
     try:
-        task = zoo.load(args.model)
-        album = Album(task, args.out, min_score=args.min_score)
+        album = Album(open_model(args.model), args.out, min_score=args.min_score)
     except ValueError as error:
         raise UserError(str(error)) from error
     _make_folder(args.out)
@@ -88,7 +86,7 @@ class Album:
         min_score: what scores less is neither drawn nor listed.
     """
 
-    def __init__(self, task: "Task", out: Path, *, min_score: float):
+    def __init__(self, task: "Task | Exported", out: Path, *, min_score: float):
         from zoo.answers import answers_of
 
         self.task = task

@@ -17,6 +17,7 @@ import typer
 from flows import (
     cli_data,
     cli_doctor,
+    cli_export,
     cli_fan_out,
     cli_import,
     cli_launch,
@@ -45,6 +46,8 @@ app.command("history")(cli_registry.history)
 app.command("reproduce")(cli_registry.reproduce)
 app.command("report")(cli_report.report)
 app.command("compare")(cli_report.compare)
+app.command("export")(cli_export.export)
+app.command("benchmark")(cli_export.benchmark)
 app.command("sweep")(cli_fan_out.sweep)
 app.command("cross-validate")(cli_fan_out.cross_validate)
 app.command("batch-predict")(cli_fan_out.batch_predict)
@@ -52,7 +55,8 @@ _HOME = Path("mlruns")
 _RESUMABLE = ("train", "reproduce", "stylize", "sweep", "cross-validate", "batch-predict")
 
 Model = Annotated[
-    str, typer.Argument(help="A .keras file, a run's folder, or models:/name@champion.")
+    str,
+    typer.Argument(help="A .keras file, a run's folder, models:/name@champion, or an export."),
 ]
 Backend = Annotated[
     str | None, typer.Option(help="tensorflow, jax, torch or auto.", show_default="auto")
@@ -170,24 +174,25 @@ def evaluate(
     """Score a model on a split of data, beside what answers "nothing" everywhere."""
     import tempfile
 
-    from flows.model_names import resolve_model
+    from flows.model_names import backend_of, resolve_model
     from flows.result_tables import show_scores
     from flows.source_options import worker_arguments
     from flows.worker_process import run_verb
 
-    arguments = [str(resolve_model(model)), "--data", data, "--on-defect", on_defect]
+    arguments = [str(resolve_model(model, exports=True)), "--data", data, "--on-defect", on_defect]
     arguments += worker_arguments(options)
     if metric is not None:
         arguments += ["--metric", metric]
     if against is not None:
-        arguments += ["--against", str(resolve_model(against))]
+        arguments += ["--against", str(resolve_model(against, exports=True))]
     if limit is not None:
         arguments += ["--limit", str(limit)]
     if predictions is not None:
         arguments += ["--predictions", str(predictions)]
     with tempfile.TemporaryDirectory() as folder:
         written = out or Path(folder) / "scores.json"
-        run_verb("score", [*arguments, "--out", str(written)], backend=backend or "auto")
+        name = backend or backend_of(model)
+        run_verb("score", [*arguments, "--out", str(written)], backend=name)
         scores = json.loads(written.read_text()) | {"model": model}
     _print_json(scores) if as_json else show_scores(scores)
 
@@ -211,14 +216,15 @@ def predict(
     """
     from flows.console import fail
     from flows.inputs import find_inputs
-    from flows.model_names import resolve_model
+    from flows.model_names import backend_of, resolve_model
     from flows.result_tables import show_predictions
     from flows.worker_process import run_verb
 
     find_inputs(sources, out)
-    file = str(resolve_model(model))
+    file = str(resolve_model(model, exports=True))
     options = ["--out", str(out), "--min-score", str(min_score)]
-    outcome = run_verb("predict", [*options, "--", file, *sources], backend=backend or "auto")
+    name = backend or backend_of(model)
+    outcome = run_verb("predict", [*options, "--", file, *sources], backend=name)
     tables = json.loads((out / "images.json").read_text())
     if as_json:
         rows = json.loads((out / "predictions.json").read_text())

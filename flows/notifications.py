@@ -1,6 +1,6 @@
 """Who is told when a gate has refused a version: an event, and a hook that the server calls.
 
-Every decision of a gate is an event on the Prefect server, `model.gate.passed` or `model.gate.refused`,
+Each decision of a gate is an event on the Prefect server, `model.gate.passed` or `.refused`,
 to which automations of one's own may listen. `zoo deploy --notify URL` makes one: the server posts
 JSON to the URL for each refusal, with a `text` as chat services show it.
 """

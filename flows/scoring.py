@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from zoo import Task
     from zoo.data import Source
+    from zoo.export import Exported
 
 _CHUNK = 32  # pictures in memory at once, and between two signs of life
 
@@ -56,15 +57,15 @@ def _score(args: argparse.Namespace) -> None:
     backend = prepare_process()
     from zoo.answers import answers_of
 
-    task = _open(args.model)
-    rival = _open(args.against) if args.against else None
+    task = open_model(args.model)
+    rival = open_model(args.against) if args.against else None
     tasks = [task] if rival is None else [task, rival]
     try:
         answers = answers_of(*tasks)
     except ValueError as error:
         model = f"--against {args.against}" if args.against else args.model
         raise UserError(f"{model}: {error}") from error
-    source, split = _open_data(args.data, args.on_defect, args.options)
+    source, split = open_data(args.data, args.on_defect, args.options)
     if args.fold is not None:
         source, split = _take_fold(source, args), "test" if split == "test" else "val"
     rows: list[dict] | None = [] if args.predictions else None
@@ -94,7 +95,12 @@ def _score(args: argparse.Namespace) -> None:
 
 
 def _sheets(
-    tasks: "list[Task]", answers, source: "Source", split: str, args: argparse.Namespace, rows
+    tasks: "list[Task | Exported]",
+    answers,
+    source: "Source",
+    split: str,
+    args: argparse.Namespace,
+    rows,
 ):
     """Run each model over the split, some pictures in memory at a time.
 
@@ -126,7 +132,7 @@ def _sheets(
 
 
 def _write_details(
-    folder: Path, task: "Task", answers, sheet, source: "Source", split: str, args
+    folder: Path, task: "Task | Exported", answers, sheet, source: "Source", split: str, args
 ) -> None:
     """Write what a report shows, or why that could not be had: the scores are there anyway."""
     from flows import report_data
@@ -175,7 +181,28 @@ def write_json(path: Path, values: Any, *, indent: int | None = None) -> None:
     write_whole(path, json.dumps(values, indent=indent) + "\n")
 
 
-def _open(path: str) -> "Task":
+def open_model(path: str) -> "Task | Exported":
+    """Open a published model, or what `zoo export` made of one.
+
+    Raises:
+        UserError: it is neither.
+    """
+    from zoo.export import is_export, open_exported
+
+    if not is_export(path):
+        return open_task(path)
+    try:
+        return open_exported(path)
+    except (ValueError, ImportError) as error:
+        raise UserError(str(error)) from error
+
+
+def open_task(path: str) -> "Task":
+    """Open a published model.
+
+    Raises:
+        UserError: it is none.
+    """
     import zoo
 
     try:
@@ -184,8 +211,12 @@ def _open(path: str) -> "Task":
         raise UserError(str(error)) from error
 
 
-def _open_data(spec: str, on_defect: str, options: dict) -> "tuple[Source, str]":
-    """Return the source and the split, val where the SPEC names none."""
+def open_data(spec: str, on_defect: str, options: dict) -> "tuple[Source, str]":
+    """Return the source and the split, val where the SPEC names none.
+
+    Raises:
+        UserError: there is none of that name, or it is defect.
+    """
     from zoo import data
 
     try:
@@ -193,6 +224,23 @@ def _open_data(spec: str, on_defect: str, options: dict) -> "tuple[Source, str]"
     except ValueError as error:
         raise UserError(f"--data {spec}: {error}") from error
     return source, split or ("val" if "val" in source.splits else source.splits[-1])
+
+
+def read_pictures(source: "Source", split: str, spec: str, count: int) -> "list[np.ndarray]":
+    """Return the first `count` pictures of a split, (h, w, 3) uint8 each.
+
+    Args:
+        spec: how the user named the data.
+
+    Raises:
+        UserError: one cannot be read.
+    """
+    records = source.records(split, count).as_numpy_iterator()
+    named = ((record["image_id"].decode(), record["image"]) for record in records)
+    try:
+        return [_decode(spec, image_id, encoded) for image_id, encoded in named]
+    except ValueError as error:
+        raise UserError(f"--data {spec}: {error}") from error
 
 
 def _take_fold(source: "Source", args: argparse.Namespace) -> "Source":
@@ -221,7 +269,7 @@ def _decode(spec: str, image_id: str, encoded: bytes) -> "np.ndarray":
         raise UserError(f"--data {spec}: {image_id}: {error}") from error
 
 
-def _labels(task: "Task", source: "Source") -> list[int]:
+def _labels(task: "Task | Exported", source: "Source") -> list[int]:
     """Return the data's labels of a model's classes; of one without classes none."""
     return _label_map(task.class_names, source.class_names) if task.class_names else []
 

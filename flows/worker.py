@@ -11,6 +11,8 @@
     python -m flows.worker import NAME FILE ... convert a foreign checkpoint to a model
     python -m flows.worker stylize CONTENT ...  paint a picture in the style of another
     python -m flows.worker hardware ...         measure this machine, and a training step on it
+    python -m flows.worker export MODEL ...     write a model in the format of another runtime
+    python -m flows.worker time MODEL ...       time a model's answers
 
 It computes and writes to the run folder; whoever wants to know what happens follows the journal.
 Exit code 0: done; 2: the user's mistake, told in one line on stderr; anything else is a crash,
@@ -29,11 +31,13 @@ from flows import (
     data_convert,
     data_show,
     data_survey,
+    exporting,
     hardware,
     import_weights,
     predict_shard,
     scoring,
     styling,
+    timing,
     training_run,
 )
 from flows.config import ConfigError, load_config
@@ -104,6 +108,8 @@ def _parser():
         ("import", import_weights, "convert a foreign checkpoint to a model"),
         ("stylize", styling, "paint a picture in the style of another"),
         ("hardware", hardware, "measure this machine, and a training step on it"),
+        ("export", exporting, "write a model in the format of another runtime"),
+        ("time", timing, "time a model's answers"),
     ):
         verb = verbs.add_parser(name, help=told)
         module.add_arguments(verb)

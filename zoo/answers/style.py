@@ -31,7 +31,8 @@ class StyleAnswers:
         for task in tasks:
             if not isinstance(task, FastStyle):
                 raise ValueError(
-                    f"a {type(task).__name__} has no answers to score; `zoo stylize` runs it."
+                    f"a {type(task).__name__} has no answers to score; `zoo stylize` runs a "
+                    "model, and `stylize` of `zoo.export.open_exported` an export."
                 )
         self.teacher = tasks[0]
 

@@ -65,7 +65,8 @@ class ProposalDecoder:
         boxes = clip_boxes(self.coder.decode(deltas, ops.take(anchors, rows, axis=0)))
         sides = boxes[..., 2:] - boxes[..., :2]
         large = ops.min(sides, axis=-1) >= self.smallest
-        scores = ops.where(large & real.reshape(-1), scores, float("-inf"))
+        # As tensors: beside NumPy, PyTorch would leave its device and its traces.
+        scores = ops.where(large & ops.convert_to_tensor(real.reshape(-1)), scores, float("-inf"))
         boxes, scores = self._suppress(boxes, scores, real.shape, wanted)
         scores, chosen = ops.top_k(scores, wanted)
         boxes = ops.take_along_axis(boxes, ops.cast(chosen, "int32")[..., None], axis=1)
@@ -79,7 +80,8 @@ class ProposalDecoder:
         by_level = ops.reshape(scores, (-1, *shape)), ops.reshape(boxes, (-1, *shape, 4))
         most = min(wanted, shape[1])
         kept = nms(by_level[1], by_level[0], self.iou_threshold, max_output=most)
-        rows = ops.maximum(kept, 0) + np.arange(shape[0], dtype="int32")[:, None] * shape[1]
+        first = ops.arange(shape[0], dtype="int32")[:, None] * shape[1]
+        rows = ops.maximum(kept, 0) + first
         kept, rows = (ops.reshape(some, (-1, shape[0] * most)) for some in (kept, rows))
         scores = ops.where(kept >= 0, ops.take_along_axis(scores, rows, axis=1), float("-inf"))
         return ops.take_along_axis(boxes, rows[..., None], axis=1), scores

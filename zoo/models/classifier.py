@@ -28,6 +28,7 @@ class Classifier(Task):
     """
 
     kind = "classification"
+    result_keys: tuple[str, ...] = ("probabilities",)
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ class FastStyle(Task):
     """
 
     kind = "style"
+    result_keys: tuple[str, ...] = ("images",)
 
     def __init__(self, *, network, lesson=None, **kwargs):
         super().__init__(**kwargs)

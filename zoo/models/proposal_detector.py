@@ -29,12 +29,22 @@ class ProposalDetector(Detector):
         """Return what `call` takes: the batch, and the proposals of its pictures."""
         proposals = np.zeros((len(images), self.proposer.count, 4), "float32")
         for row, (picture, frame) in enumerate(zip(pictures, frames, strict=True)):
-            found = self.proposer(picture)
-            corner = np.array([frame.width, frame.height] * 2, "float32")
-            moved = self.image_converter.to_network(found * corner, frame)
-            proposals[row] = np.where(found.any(axis=1, keepdims=True), moved, 0.0)
+            proposals[row] = fit_proposals(self.proposer, self.image_converter, picture, frame)
         return {"images": images, "proposals": proposals}
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
         return super().get_config() | {"proposer": serialize(self.proposer)}
+
+
+def fit_proposals(proposer, converter, picture, frame) -> np.ndarray:
+    """Return a picture's proposals, (P, 4) float32 xyxy fractions of the network's input.
+
+    Args:
+        proposer, converter: of the detector.
+        picture: (h, w, 3) uint8; frame: what the converter gave for it.
+    """
+    found = proposer(picture)
+    corner = np.array([frame.width, frame.height] * 2, "float32")
+    moved = converter.to_network(found * corner, frame)
+    return np.where(found.any(axis=1, keepdims=True), moved, np.float32(0.0))

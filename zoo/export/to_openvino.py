@@ -1,0 +1,24 @@
+"""A task as OpenVINO's IR (.xml and .bin), read by OpenVINO from ONNX."""
+
+import tempfile
+from pathlib import Path
+
+from zoo.export import to_onnx
+
+PROGRAM = "model.xml"
+
+
+def write(task, signature, folder, calibration=None) -> str:
+    """Write the program; return the name of its .xml in the folder, beside which is its .bin.
+
+    Args:
+        calibration: as `to_onnx.write` takes it.
+    """
+    import openvino
+
+    with tempfile.TemporaryDirectory() as temporary:
+        program = to_onnx.write(task, signature, temporary, calibration)
+        model = openvino.Core().read_model(Path(temporary) / program)
+        # Its default would store the weights in float16.
+        openvino.save_model(model, Path(folder) / PROGRAM, compress_to_fp16=False)
+    return PROGRAM
