@@ -58,7 +58,7 @@ def backend_of(model: str) -> str:
 
 def _registered(model: str) -> Path:
     os.environ.update(controller_environment())
-    from flows.registry import resolve
+    from flows.registered import resolve
 
     return Path(resolve(model))
 

@@ -14,7 +14,7 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from flows import registry
+from flows import registered
 from flows.run_folder import RunFolder
 from flows.runtime import UserError
 from flows.tracking_store import read_state
@@ -56,7 +56,7 @@ def find_run(run: str, home: Path) -> RecordedRun:
 
 def _run_id(run: str, home: Path) -> str:
     if run.startswith("models:"):
-        found = registry.find_version(run).run_id
+        found = registered.find_version(run).run_id
         if not found:
             raise UserError(f"{run}: this version belongs to no run; it was registered by hand")
         return found

@@ -1,14 +1,10 @@
-"""The model registry: versions, what they come from, and which one is the champion.
+"""The model registry written to: versions, what they come from, which one is the champion.
 
 A version is a servable model (`flows.serving`) with the published `.keras` file inside. Aliases:
 `challenger` is the version registered last, `champion` the one that passed its gate.
 """
 
-import difflib
-import hashlib
 import importlib.metadata
-import shutil
-import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,17 +14,13 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.tracking import MlflowClient
-from mlflow.utils.file_utils import local_file_uri_to_path
-from mlflow.utils.uri import is_local_uri
 
 from flows.config import Config
 from flows.promote import Decision
-from flows.reigns import CHAMPION, crown
-from flows.run_folder import default_home
-from flows.runtime import UserError
+from flows.registered import file_digest
+from flows.reigns import crown
 from flows.serving import ARTIFACT
 from flows.serving_answers import KINDS
-from flows.tracking_store import answering, open_store
 
 CHALLENGER = "challenger"
 # What a serving process imports beside its backend, whatever the model: masks are what zoo's
@@ -57,23 +49,6 @@ def register(
     return version
 
 
-def find_champion(name: str) -> ModelVersion | None:
-    """Return the champion of a registered model, or None."""
-    return _by_alias(MlflowClient(), name, CHAMPION)
-
-
-def fetch_champion(name: str, file: Path, home: Path) -> None:
-    """Copy the champion's `.keras` file to a place that has none as yet; none where there is none.
-
-    A run that goes on begins with what it began with, whoever is the champion by then.
-    """
-    champion = None if file.exists() else find_champion(name)
-    if champion is not None:
-        part = file.with_suffix(".part")
-        shutil.copyfile(checked_file(champion, home), part)
-        part.replace(file)
-
-
 def close(
     name: str, version: str, decision: Decision, tags: Mapping[str, str], *, by: str = "gate"
 ) -> None:
@@ -89,26 +64,6 @@ def close(
         crown(name, version, why=gate["gate_reasons"], by=by)
 
 
-def find_version(model: str) -> ModelVersion:
-    """Return the version that models:/name@alias or models:/name/3 names.
-
-    Raises:
-        UserError: there is no such version; what there is, is told.
-    """
-    name, alias, number = _parse(model)
-    client = MlflowClient()
-    try:
-        return (
-            client.get_model_version_by_alias(name, alias)
-            if alias
-            else client.get_model_version(name, number)
-        )
-    except MlflowException as error:
-        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise
-        raise UserError(f"{model}: no such model; {_what_there_is(client, name)}") from None
-
-
 def conditions(config: Config) -> str:
     """Return the gate of a config as a tag has it."""
     return "" if config.gate is None else config.gate.model_dump_json()
@@ -117,121 +72,6 @@ def conditions(config: Config) -> str:
 def aliases(name: str, version: str) -> list[str]:
     """Return the names by which a version is called now."""
     return sorted(MlflowClient().get_model_version(name, version).aliases)
-
-
-def resolve(model: str, home: Path | None = None) -> Path:
-    """Return the local `.keras` file of a model.
-
-    Args:
-        model: models:/name@alias, models:/name/3 or a path.
-        home: the home whose registry is asked where MLFLOW_TRACKING_URI names none; by default
-            what ZOO_HOME names, else mlruns.
-
-    Raises:
-        UserError: there is no such model.
-        TrackingError: the registry does not answer.
-    """
-    home = default_home() if home is None else home
-    if not model.startswith("models:"):
-        if not Path(model).is_file():
-            raise UserError(f"{model}: no such model")
-        return Path(model)
-    with open_store(home) as uri, answering(uri):
-        return local_file(find_version(model), home)
-
-
-def run_folder_of(run: str, home: Path) -> str:
-    """Return the folder that a run was trained in, as its tags tell.
-
-    Args:
-        run: models:/name@alias, models:/name/3 or the id of an MLflow run.
-        home: as `resolve` has it.
-
-    Raises:
-        UserError: there is no such model or run, or it was made by something else.
-        TrackingError: the registry does not answer.
-    """
-    with open_store(home) as uri, answering(uri):
-        tags = find_version(run).tags if run.startswith("models:") else _run_tags(run)
-    if "run_folder" not in tags:
-        raise UserError(f"{run}: made without a run folder. Was it registered by something else?")
-    return tags["run_folder"]
-
-
-def _run_tags(run_id: str) -> dict[str, str]:
-    try:
-        return MlflowClient().get_run(run_id).data.tags
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        raise UserError(f"{run_id}: the tracking store has no such run") from None
-
-
-def local_file(version: ModelVersion, home: Path) -> Path:
-    """Return the version's `.keras` file, fetched into the home where it lies on a server."""
-    location = MlflowClient().get_model_version_download_uri(version.name, str(version.version))
-    if is_local_uri(location):
-        return _only_keras_file(Path(local_file_uri_to_path(location)) / "artifacts", version)
-    kept = home / "models" / version.name / str(version.version)
-    file = next(kept.glob("*.keras"), None)
-    if file is not None and _sha256(file) == version.tags.get("sha256"):
-        return file
-    kept.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept) as part:
-        uri = f"models:/{version.name}/{version.version}/artifacts"
-        fetched = mlflow.artifacts.download_artifacts(uri, dst_path=part)
-        file = _only_keras_file(Path(fetched), version)
-        return file.replace(kept / file.name)
-
-
-def checked_file(version: ModelVersion, home: Path) -> Path:
-    """Return the version's file after a look whether it is the one that was registered.
-
-    Raises:
-        UserError: it is not there, or it is another.
-    """
-    name = f"models:/{version.name}/{version.version}"
-    try:
-        file = local_file(version, home)
-    except (OSError, MlflowException) as error:
-        raise UserError(f"{name}: its file cannot be had: {error}") from None
-    if not file.is_file() or _sha256(file) != version.tags.get("sha256"):
-        raise UserError(f"{name}: its file {file} is missing, or not the one that was registered")
-    return file
-
-
-def _only_keras_file(folder: Path, version: ModelVersion) -> Path:
-    found = sorted(folder.glob("*.keras"))
-    if not found:
-        raise UserError(
-            f"models:/{version.name}/{version.version} holds no .keras file. "
-            "Was it registered by something else?"
-        )
-    return found[0]
-
-
-def _parse(model: str) -> tuple[str, str, str]:
-    """Return name, alias and version number; one of the latter two is empty."""
-    name, _, rest = model.removeprefix("models:").lstrip("/").partition("@")
-    if rest:
-        return name, rest, ""
-    name, _, number = name.partition("/")
-    if not (name and number.isdigit()):
-        raise UserError(f"expected models:/name@alias or models:/name/3; got {model}")
-    return name, "", number
-
-
-def _what_there_is(client: MlflowClient, name: str) -> str:
-    models = {model.name: model for model in client.search_registered_models()}
-    if name in models:
-        versions = client.search_model_versions(f"name = '{name}'")
-        known = [f"@{alias}" for alias in sorted(models[name].aliases)]
-        known += [f"/{version.version}" for version in versions]
-        return f"{name} has {', '.join(known)}"
-    near = difflib.get_close_matches(name, models, n=1)
-    if near:
-        return f"did you mean {near[0]}?"
-    return f"registered are {', '.join(sorted(models))}" if models else "none is registered yet"
 
 
 def _version_of(client: MlflowClient, name: str, run_id: str) -> ModelVersion | None:
@@ -259,7 +99,7 @@ def _create_version(
         source=logged.model_uri,
         run_id=run_id,
         model_id=logged.model_id,
-        tags={**tags, "kind": kind, "sha256": _sha256(file)},
+        tags={**tags, "kind": kind, "sha256": file_digest(file)},
     )
 
 
@@ -290,16 +130,3 @@ def _requirements(backend: str) -> list[str]:
     """Pin what is installed; a local build's suffix (2.13.0+cpu) is on no index."""
     names = (*_REQUIREMENTS, backend)
     return [f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in names]
-
-
-def _by_alias(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
-    try:
-        return client.get_model_version_by_alias(name, alias)
-    except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            return None
-        raise
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -18,7 +18,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from flows import registry, worker_verb
+from flows import registered, registry, worker_verb
 from flows.config import Config, dump_config
 from flows.data_drift import Counts, DataReport
 from flows.journal import last_event, read_journal
@@ -67,7 +67,7 @@ def look(config: Config, home: Path) -> Skipped | Changed:
         UserError: the data cannot be read, or have more defects than the config allows.
     """
     began = time.monotonic()
-    champion = registry.find_champion(config.name)
+    champion = registered.find_champion(config.name)
     told = survey(config, _digest_of(champion))
     origin = origin_of(config, told["data_digest"])
     interrupted = _is_interrupted(config, told["data_digest"], home)

@@ -41,7 +41,7 @@ def is_run(path: Path) -> bool:
 def _of_store(run: str, home: Path) -> RunFolder:
     """Ask the store which folder a version, or a run of MLflow, has."""
     os.environ.update(controller_environment())
-    from flows.registry import run_folder_of
+    from flows.registered import run_folder_of
 
     told = Path(run_folder_of(run, home))
     for path in (told, home / "runs" / told.name):  # a home that was moved has it elsewhere

@@ -54,7 +54,7 @@ class RegisteredVersions:
             UserError: there is none.
             TrackingError: the registry does not answer.
         """
-        from flows.registry import find_version, local_file
+        from flows.registered import find_version, local_file
         from flows.tracking_store import answering
 
         with answering(self._uri):

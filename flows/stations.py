@@ -13,7 +13,15 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
-from flows import gate_table, notifications, provenance, registry, report_pages, run_pages
+from flows import (
+    gate_table,
+    notifications,
+    provenance,
+    registered,
+    registry,
+    report_pages,
+    run_pages,
+)
 from flows.config import Config
 from flows.distant_workers import DistantWorkers
 from flows.following import follow, undisturbed
@@ -69,7 +77,7 @@ def compute(config: Config, run_dir: Path, home: Path, uri: str) -> dict[str, fl
         },
     )
     if config.model.weights == FROM_CHAMPION:
-        registry.fetch_champion(config.name, folder.champion, home)
+        registered.fetch_champion(config.name, folder.champion, home)
     run_pages.log_file(tracker.run_id, folder.data_report)
     run_pages.link_pages(config.name, uri, tracker.run_id)
     report_pages.note_origin(folder, uri, tracker.run_id)
@@ -134,7 +142,7 @@ def register(config: Config, run_dir: Path, run_id: str) -> str:
 def verify(config: Config, run_dir: Path, version: str, home: Path) -> Evidence:
     """Score the published model anew, on another backend, beside the champion."""
     station("verifying")
-    champion = registry.find_champion(config.name)
+    champion = registered.find_champion(config.name)
     if champion is not None and str(champion.version) == version:
         champion = None
     return verify_model(config, RunFolder(run_dir), champion, home, progress=telling.get())
@@ -144,7 +152,7 @@ def verify(config: Config, run_dir: Path, version: str, home: Path) -> Evidence:
 def settle(config: Config, version: str, evidence: Evidence, home: Path) -> Decision | None:
     """Promote or refuse; None where the champion is not the one that was compared with."""
     with FileLock(home / "registry.lock"):
-        champion = registry.find_champion(config.name)
+        champion = registered.find_champion(config.name)
         present = None if champion is None else str(champion.version)
         if present not in (evidence.champion, version):
             return None

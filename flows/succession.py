@@ -12,7 +12,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from flows import registry
+from flows import registered
 from flows.provenance import user
 from flows.reigns import CHAMPION, Reign, crown, reigns
 from flows.runtime import UserError
@@ -35,7 +35,7 @@ def promote(model: str, *, reason: str, anyway: bool, home: Path) -> Reign:
             champion already.
     """
     with open_store(home) as uri, answering(uri), FileLock(home / "registry.lock"):
-        version = registry.find_version(model)
+        version = registered.find_version(model)
         uri = f"models:/{version.name}/{version.version}"
         if CHAMPION in version.aliases:
             raise UserError(f"{uri} is the champion already")
@@ -58,10 +58,10 @@ def roll_back(name: str, *, to: str | None, reason: str, home: Path) -> Reign:
         UserError: there is no such model, it had no other champion, or the file is not there.
     """
     with open_store(home) as uri, answering(uri), FileLock(home / "registry.lock"):
-        present = str(registry.find_version(f"models:/{name}@{CHAMPION}").version)
+        present = str(registered.find_version(f"models:/{name}@{CHAMPION}").version)
         earlier = _earlier(name, present, to)
-        version = registry.find_version(f"models:/{name}/{earlier}")
-        registry.checked_file(version, home)  # before anything is written
+        version = registered.find_version(f"models:/{name}/{earlier}")
+        registered.checked_file(version, home)  # before anything is written
         MlflowClient().set_model_version_tag(name, present, ROLLED_BACK, reason)
         return _crown(version, why=f"rolled back from version {present}: {reason}", home=home)
 
@@ -108,7 +108,7 @@ def _tags(client: MlflowClient, name: str, version: str) -> dict[str, str]:
 
 
 def _crown(version: ModelVersion, *, why: str, home: Path) -> Reign:
-    registry.checked_file(version, home)
+    registered.checked_file(version, home)
     client = MlflowClient()
     if ROLLED_BACK in version.tags:  # whoever names it by hand takes that back
         client.delete_model_version_tag(version.name, version.version, ROLLED_BACK)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from mlflow.entities.model_registry import ModelVersion
 
-from flows import registry, worker_verb
+from flows import registered, worker_verb
 from flows.agreement import agreement
 from flows.config import Config
 from flows.journal import last_event, read_journal
@@ -94,7 +94,7 @@ def verify_model(
         progress=progress,
     )
     elsewhere = _other_backend(config.backend)
-    rival = None if champion is None else registry.local_file(champion, home)
+    rival = None if champion is None else registered.local_file(champion, home)
     scores = measure(
         folder.model,
         backend=elsewhere,

@@ -20,7 +20,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from tracking_server import free_port
 
 from flows.journal import read_journal
-from flows.registry import resolve
+from flows.registered import resolve
 from flows.services import Service, answers_at
 
 pytestmark = [

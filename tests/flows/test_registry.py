@@ -5,7 +5,7 @@ import hashlib
 import pytest
 from mlflow.tracking import MlflowClient
 
-from flows import registry
+from flows import registered, registry
 from flows.promote import Decision
 from flows.run_names import resolve_run
 from flows.runtime import UserError, installed_backends
@@ -41,10 +41,10 @@ def test_the_file_comes_back_by_version_alias_and_path(file, home):
         version = register(file, home, config_hash="0123")
         registry.close("bananas", str(version.version), Decision(True, ["good"]), {"scores": "{}"})
     for name in ("models:/bananas/1", "models:/bananas@champion", "models:/bananas@challenger"):
-        found = registry.resolve(name, home)
+        found = registered.resolve(name, home)
         assert found.read_bytes() == CONTENT
         assert found.suffix == ".keras"
-    assert registry.resolve(str(file), home) == file
+    assert registered.resolve(str(file), home) == file
 
 
 def test_a_version_tells_where_it_comes_from(file, home):
@@ -69,15 +69,15 @@ def test_the_servable_model_belongs_to_its_run(file, home):
 
 
 def test_a_file_on_a_server_is_fetched_once(file, home, monkeypatch):
-    monkeypatch.setattr(registry, "is_local_uri", lambda uri: False)
+    monkeypatch.setattr(registered, "is_local_uri", lambda uri: False)
     with open_store(home):
         register(file, home)
-    fetched = registry.resolve("models:/bananas/1", home)
+    fetched = registered.resolve("models:/bananas/1", home)
     assert fetched == home / "models" / "bananas" / "1" / "model.keras"
     assert fetched.read_bytes() == CONTENT
     assert [path.name for path in fetched.parent.iterdir()] == ["model.keras"]
     monkeypatch.setattr("mlflow.artifacts.download_artifacts", None)
-    assert registry.resolve("models:/bananas/1", home) == fetched
+    assert registered.resolve("models:/bananas/1", home) == fetched
 
 
 def test_registering_a_run_again_gives_the_same_version(file, home):
@@ -95,7 +95,7 @@ def test_a_refused_version_is_tagged_and_the_champion_stays(file, home):
         first, second = register(file, home), register(file, home)
         registry.close("bananas", str(first.version), Decision(True, ["good"]), {})
         registry.close("bananas", str(second.version), Decision(False, ["a", "b"]), {})
-        assert registry.find_champion("bananas").version == first.version
+        assert registered.find_champion("bananas").version == first.version
         assert registry.aliases("bananas", str(second.version)) == ["challenger"]
         tags = MlflowClient().get_model_version("bananas", str(second.version)).tags
         assert (tags["gate"], tags["gate_reasons"]) == ("failed", "a; b")
@@ -103,15 +103,15 @@ def test_a_refused_version_is_tagged_and_the_champion_stays(file, home):
 
 def test_without_a_champion_there_is_none(file, home):
     with open_store(home):
-        assert registry.find_champion("bananas") is None
+        assert registered.find_champion("bananas") is None
         register(file, home)
-        assert registry.find_champion("bananas") is None
+        assert registered.find_champion("bananas") is None
 
 
 def test_the_requirements_name_the_backend_and_no_local_build(file, home):
     with open_store(home):
         register(file, home)
-        model = registry.resolve("models:/bananas/1", home).parents[1]
+        model = registered.resolve("models:/bananas/1", home).parents[1]
     requirements = (model / "requirements.txt").read_text().split()
     names = [line.partition("==")[0] for line in requirements]
     assert {"keras", "mlflow", "numpy", installed_backends()[0]} <= set(names)
@@ -133,20 +133,20 @@ def test_a_name_that_is_wrong_is_one_line_with_what_there_is(file, home, model, 
     with open_store(home):
         register(file, home)
     with pytest.raises(UserError, match=message) as caught:
-        registry.resolve(model, home)
+        registered.resolve(model, home)
     assert "\n" not in str(caught.value)
 
 
 def test_an_empty_registry_says_so(home):
     with pytest.raises(UserError, match="none is registered yet"):
-        registry.resolve("models:/bananas@champion", home)
+        registered.resolve("models:/bananas@champion", home)
 
 
 def test_a_registry_that_is_away_is_one_clear_line(home, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(TrackingError, match=r"127\.0\.0\.1:9 does not answer"):
-        registry.resolve("models:/bananas@champion", home)
+        registered.resolve("models:/bananas@champion", home)
 
 
 def test_a_run_is_found_by_its_version_and_by_its_id(file, home):

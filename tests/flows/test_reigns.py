@@ -6,7 +6,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
-from flows import registry, succession
+from flows import registered, registry, succession
 from flows.cli import app
 from flows.promote import Decision
 from flows.reigns import crown, reigns
@@ -36,7 +36,7 @@ def versions(home, tmp_path):
 
 def champion(home):
     with open_store(home):
-        return str(registry.find_champion("bananas").version)
+        return str(registered.find_champion("bananas").version)
 
 
 def test_each_reign_ends_where_the_next_begins(versions):
@@ -104,7 +104,7 @@ def test_a_refused_version_is_promoted_only_anyway(versions):
 
 def test_the_alias_never_moves_to_a_file_that_is_gone_or_another(versions):
     with open_store(versions):
-        file = registry.local_file(registry.find_version("models:/bananas/1"), versions)
+        file = registered.local_file(registered.find_version("models:/bananas/1"), versions)
     file.write_bytes(b"something else")
     with pytest.raises(UserError, match="not the one that was registered"):
         succession.roll_back("bananas", to=None, reason="bad", home=versions)

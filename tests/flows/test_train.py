@@ -21,7 +21,7 @@ from flows import supervisor
 from flows.config import load_config
 from flows.embedded import prefect_server
 from flows.journal import read_journal
-from flows.registry import resolve
+from flows.registered import resolve
 from flows.run_folder import RunFolder, is_held
 from flows.runtime import UserError, installed_backends
 from flows.skipped import Skipped
