@@ -9,6 +9,7 @@ import dataclasses
 import json
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,23 +35,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(cli_data.app, name="data")
-app.add_typer(cli_launch.app, name="launch-file")
-app.command("import")(cli_import.import_model)
-app.command("stylize")(cli_stylize.stylize)
-app.command("serve")(cli_serve.serve)
-app.command("doctor")(cli_doctor.doctor)
-app.command("promote")(cli_registry.promote)
-app.command("rollback")(cli_registry.rollback)
-app.command("history")(cli_registry.history)
-app.command("reproduce")(cli_registry.reproduce)
-app.command("report")(cli_report.report)
-app.command("compare")(cli_report.compare)
-app.command("export")(cli_export.export)
-app.command("benchmark")(cli_export.benchmark)
-app.command("sweep")(cli_fan_out.sweep)
-app.command("cross-validate")(cli_fan_out.cross_validate)
-app.command("batch-predict")(cli_fan_out.batch_predict)
 _HOME = Path("mlruns")
 _RESUMABLE = ("train", "reproduce", "stylize", "sweep", "cross-validate", "batch-predict")
 
@@ -85,7 +69,6 @@ def options(
     """Take the options that all commands share; `run` has acted on --debug already."""
 
 
-@app.command("list")
 def list_names(as_json: Json = False) -> None:
     """Show presets, data sources and configs."""
     from flows.catalogue import configs, names
@@ -110,7 +93,6 @@ def list_names(as_json: Json = False) -> None:
     show_table(["config", "preset", "data", "epochs", "state"], rows)
 
 
-@app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="A YAML file, such as configs/smoke.yaml.")],
     backend: Backend = None,
@@ -149,7 +131,6 @@ def train(
     _print_json(dataclasses.asdict(summary)) if as_json else show_summary(summary)
 
 
-@app.command()
 def evaluate(
     model: Model,
     data: Annotated[str, typer.Option(metavar="SPEC", help="Such as bananas or bananas@val.")],
@@ -197,7 +178,6 @@ def evaluate(
     _print_json(scores) if as_json else show_scores(scores)
 
 
-@app.command()
 def predict(
     model: Model,
     sources: Annotated[
@@ -236,7 +216,6 @@ def predict(
         raise typer.Exit(2)
 
 
-@app.command()
 def up(
     home: Annotated[Path, typer.Option(help="Where runs, databases and logs are kept.")] = _HOME,
     prefect_port: Annotated[int, typer.Option(min=1, max=65535, help="Prefect's.")] = 4200,
@@ -251,7 +230,6 @@ def up(
     run_services(Place(home.absolute(), prefect_port, mlflow_port, pool, prefect_file))
 
 
-@app.command()
 def deploy(
     pool: Pool = "zoo",
     prefect_file: PrefectFile = Path("prefect.yaml"),
@@ -265,6 +243,48 @@ def deploy(
 
     for name in apply(pool, prefect_file, notify):
         print(f"deployed  {name}")
+
+
+# As `zoo --help` shows them: what one does first stands first.
+_PANELS: dict[str, dict[str, Callable | typer.Typer]] = {
+    "Train": {
+        "train": train,
+        "sweep": cli_fan_out.sweep,
+        "cross-validate": cli_fan_out.cross_validate,
+        "reproduce": cli_registry.reproduce,
+        "report": cli_report.report,
+        "compare": cli_report.compare,
+    },
+    "Use a model": {
+        "evaluate": evaluate,
+        "predict": predict,
+        "batch-predict": cli_fan_out.batch_predict,
+        "serve": cli_serve.serve,
+        "export": cli_export.export,
+        "benchmark": cli_export.benchmark,
+        "import": cli_import.import_model,
+        "stylize": cli_stylize.stylize,
+    },
+    "Choose the champion": {
+        "history": cli_registry.history,
+        "promote": cli_registry.promote,
+        "rollback": cli_registry.rollback,
+    },
+    "Data, machine, servers": {
+        "list": list_names,
+        "data": cli_data.app,
+        "doctor": cli_doctor.doctor,
+        "up": up,
+        "deploy": deploy,
+        "launch-file": cli_launch.app,
+    },
+}
+for _panel, _commands in _PANELS.items():
+    for _name, _command in _commands.items():
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command, name=_name, rich_help_panel=_panel)
+        else:
+            app.command(_name, rich_help_panel=_panel)(_command)
 
 
 def main() -> None:
