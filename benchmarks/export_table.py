@@ -2,11 +2,11 @@
 
     python benchmarks/export_table.py [--presets tiny_ssd,fcn8s] [--formats onnx,torch]
 
-Each preset is made at a small size with three classes, its last weights drawn wide enough for
+Each preset is made at a small size with three classes, its last weights drawn anew, wide enough for
 answers to differ from place to place; nothing is trained. A process a backend writes the programs
 of its formats; each is opened by its own runtime in a fresh process, and the answers on four
-pictures are compared as `zoo export` does. Prints the table of docs/export.md; lines go to
-benchmarks/results/export_table.jsonl.
+pictures are compared as `zoo export` does. Lines go to benchmarks/results/export_table.jsonl, of
+which the table of docs/export.md is printed: the last line of each preset and format counts.
 """
 
 import argparse
@@ -52,7 +52,6 @@ def main() -> None:
     presets, formats = args.presets.split(","), args.formats.split(",")
     if args.backend:
         return try_formats(presets, [f for f in formats if FORMATS[f].backend == args.backend])
-    cells: dict[tuple[str, str], str] = {}
     for backend in sorted({FORMATS[name].backend for name in formats}):
         command = [sys.executable, __file__, *sys.argv[1:], "--backend", backend]
         child = subprocess.Popen(
@@ -61,16 +60,21 @@ def main() -> None:
         for line in child.stdout:
             if not line.startswith('{"preset"'):  # what a library prints
                 continue
-            row = json.loads(line)
-            cells[row["preset"], row["format"]] = row["told"]
             print(line, end="", file=sys.stderr, flush=True)
             with RESULTS.open("a") as file:
                 file.write(line)
         child.wait()
-    print(f"| preset | {' | '.join(formats)} |\n|{'---|' * (len(formats) + 1)}")
-    for preset in presets:
-        told = (cells.get((preset, name), "the process died") for name in formats)
-        print(f"| `{preset}` | {' | '.join(told)} |")
+    print_table()
+
+
+def print_table() -> None:
+    rows = [json.loads(line) for line in RESULTS.read_text().splitlines()]
+    cells = {(row["preset"], row["format"]): row["told"] for row in rows}
+    print(f"| preset | {' | '.join(FORMATS)} |\n|{'---|' * (len(FORMATS) + 1)}")
+    for preset in PRESETS:
+        told = (cells.get((preset, name), "not tried") for name in FORMATS)
+        short = (cell.partition(" that score")[0].partition(", scores")[0] for cell in told)
+        print(f"| `{preset}` | {' | '.join(short)} |")
 
 
 def try_formats(presets, formats) -> None:
@@ -106,7 +110,7 @@ def make(preset: str):
     for weight in task.trainable_weights:
         if len(weight.shape) > 1 and ("head" in weight.path or "classifier" in weight.path):
             fan_in = np.prod(weight.shape[:-1])
-            weight.assign(rng.normal(0, 3 / np.sqrt(fan_in), weight.shape))
+            weight.assign(rng.normal(0, 1 / np.sqrt(fan_in), weight.shape))
     return task
 
 
@@ -114,7 +118,7 @@ def try_format(task, format: str, pictures) -> str:
     """Write a program, ask it and the model, and tell how alike their answers are."""
     import numpy as np
 
-    from zoo.export import fitting_of, signature_of, write_program
+    from zoo.export import fitting_of, named_outputs, signature_of, write_program
 
     signature = signature_of(task)
     fitting = fitting_of(task, signature)
@@ -124,7 +128,7 @@ def try_format(task, format: str, pictures) -> str:
     rows = [fitting.inputs(picture)[0] for picture in pictures]
     inputs = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     outputs = task.predict(inputs if len(inputs) > 1 else inputs["images"], batch_size=1, verbose=0)
-    expected = {name: outputs[name] for name in signature.outputs}
+    expected = named_outputs(signature, outputs)
     with tempfile.TemporaryDirectory() as folder:
         write_program(task, signature, format, folder, source={})
         found, _ = ask_program(Path(folder), inputs)

@@ -173,10 +173,11 @@ def _metrics(
 def _show(answer: dict[str, Any]) -> None:
     from flows.console import note, show_table
 
-    if not answer["compared"]:
-        note("nothing was found in the pictures, so little was compared; name some by --data")
-    note(f"{answer['told']} ({answer['pictures']} pictures, in its own runtime)")
-    if "metrics" in answer:
+    if "metrics" not in answer:
+        if not answer["compared"]:
+            note("nothing was found in the pictures, so little was compared; name some by --data")
+        note(f"{answer['told']} ({answer['pictures']} pictures, in its own runtime)")
+    else:
         model, int8 = answer["metrics"]["model"], answer["metrics"]["int8"]
         rows = [
             [name, value, int8[name], int8[name] - value]

@@ -107,9 +107,9 @@ def _compare_probabilities(expected, found) -> Agreement:
 
 
 def _compare_paintings(expected, found) -> Agreement:
-    mean = float(np.abs(expected["images"] - found["images"]).mean())
+    mean = float(np.abs(expected["painted"] - found["painted"]).mean())
     told = f"painted pixels differ by {mean:.2g} levels of 255 on average"
-    return Agreement(mean <= SAME_LEVEL, expected["images"].size, told)
+    return Agreement(mean <= SAME_LEVEL, expected["painted"].size, told)
 
 
 _COMPARED = {

@@ -134,9 +134,10 @@ def _rows(fitting, spec: str, options: dict, split: str | None, count: int) -> l
 
 def _ask(task, signature: "Signature", inputs: "dict[str, np.ndarray]") -> "dict[str, np.ndarray]":
     """Return the model's own outputs, by the names of the program's."""
-    names = list(inputs)
-    outputs = task.predict(inputs if len(names) > 1 else inputs[names[0]], batch_size=1, verbose=0)
-    return {name: outputs[name] for name in signature.outputs}
+    from zoo.export import named_outputs
+
+    asked = inputs if len(inputs) > 1 else inputs["images"]
+    return named_outputs(signature, task.predict(asked, batch_size=1, verbose=0))
 
 
 def _write(task, signature: "Signature", format: str, folder: Path, **options) -> None:

@@ -24,7 +24,14 @@ from flows.export_check import compare
 from flows.export_formats import DESCRIPTION, FORMATS
 from flows.program_process import ExportError, ask_program
 from zoo.export import FORMATS as WRITERS
-from zoo.export import fitting_of, open_exported, runtimes, signature_of, write_program
+from zoo.export import (
+    fitting_of,
+    named_outputs,
+    open_exported,
+    runtimes,
+    signature_of,
+    write_program,
+)
 
 BACKEND = keras.backend.backend()
 HERE = [name for name, one in FORMATS.items() if one.backend == BACKEND]
@@ -65,7 +72,7 @@ def write(task, format, folder, **options):
 
 def ask(task, signature, inputs):
     outputs = task.predict_on_batch(inputs if len(inputs) > 1 else inputs["images"])
-    return {name: outputs[name] for name in signature.outputs}
+    return named_outputs(signature, outputs)
 
 
 @pytest.mark.parametrize(("format", "model"), cases())

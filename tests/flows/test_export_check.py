@@ -94,6 +94,6 @@ def test_probabilities_may_differ_by_rounding_only():
 
 
 def test_paintings_are_compared_by_levels():
-    first = {"images": np.full((1, 4, 4, 3), 100, np.float32)}
-    assert compare("style", first, {"images": first["images"] + 0.1}, SIZE).same
-    assert not compare("style", first, {"images": first["images"] + 5}, SIZE).same
+    first = {"painted": np.full((1, 4, 4, 3), 100, np.float32)}
+    assert compare("style", first, {"painted": first["painted"] + 0.1}, SIZE).same
+    assert not compare("style", first, {"painted": first["painted"] + 5}, SIZE).same

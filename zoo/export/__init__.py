@@ -6,7 +6,7 @@ suppression. Each format is written by one module, with the libraries of one Ker
 
 from zoo.export.exported import Exported, is_export, open_exported
 from zoo.export.fitting import fitting_of
-from zoo.export.signature import Signature, TensorSpec, answer, signature_of
+from zoo.export.signature import Signature, TensorSpec, answer, named_outputs, signature_of
 from zoo.export.writing import FORMATS, write_program
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "answer",
     "fitting_of",
     "is_export",
+    "named_outputs",
     "open_exported",
     "signature_of",
     "write_program",

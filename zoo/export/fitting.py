@@ -126,7 +126,7 @@ class StyleFitting(Fitting):
         return {"images": converter.convert(picture)[0]}, None
 
     def result(self, outputs, frame) -> np.ndarray:
-        return np.clip(np.rint(outputs["images"]), 0, 255).astype(np.uint8)
+        return np.clip(np.rint(outputs["painted"]), 0, 255).astype(np.uint8)
 
 
 _KINDS = {

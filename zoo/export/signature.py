@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from zoo.models import FastStyle, Segmenter, StyleTransfer
 from zoo.models.proposal_detector import ProposalDetector
 
+_NAMES = {"images": "painted"}  # a task's key -> the program's name for it
+
 
 @dataclass(frozen=True)
 class TensorSpec:
@@ -19,7 +21,11 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Signature:
-    """The inputs of a program by name, in order, and the names of its outputs."""
+    """The inputs of a program by name, in order, and the names of its outputs.
+
+    An output is named by the task's key for it, except where an input has that name: what
+    `fast_style` makes of `images` is `painted`.
+    """
 
     inputs: dict[str, TensorSpec]
     outputs: tuple[str, ...]
@@ -34,7 +40,7 @@ def signature_of(task, *, batch=1, image_size=None) -> Signature:
         image_size: (H, W) for models that take any size; None: that of the task's converter.
     Returns: inputs `images` (B, H, W, 3) uint8, RGB in 0..255, and for models with external
         proposals `proposals` (B, P, 4) float32, xyxy fractions of the network's input, 0 in
-        padding; the outputs are the task's `result_keys`.
+        padding; the outputs are the task's `result_keys`, `images` being called `painted`.
     Raises: ValueError if the task is no function of a picture, or has another input size.
     """
     if isinstance(task, StyleTransfer):
@@ -54,7 +60,7 @@ def signature_of(task, *, batch=1, image_size=None) -> Signature:
     inputs = {"images": TensorSpec((batch, *size, 3), "uint8")}
     if isinstance(task, ProposalDetector):
         inputs["proposals"] = TensorSpec((batch, task.proposer.count, 4), "float32")
-    return Signature(inputs, tuple(task.result_keys))
+    return Signature(inputs, tuple(_NAMES.get(key, key) for key in task.result_keys))
 
 
 def answer(task, signature, *tensors):
@@ -64,5 +70,12 @@ def answer(task, signature, *tensors):
         tensors: those of the signature's inputs, in order.
     """
     named = dict(zip(signature.inputs, tensors, strict=True))
-    outputs = task(named if len(named) > 1 else named["images"], training=False)
-    return {name: outputs[name] for name in signature.outputs}
+    return named_outputs(
+        signature, task(named if len(named) > 1 else named["images"], training=False)
+    )
+
+
+def named_outputs(signature, outputs) -> dict:
+    """Return what a task answered under the names of the signature's outputs, in order."""
+    keys = {name: key for key, name in _NAMES.items()}
+    return {name: outputs[keys.get(name, name)] for name in signature.outputs}

@@ -16,6 +16,7 @@ from zoo.ops.boxes import to_float32_boxes
 # detector's case, costs three times as much everywhere, because one block then holds them all.
 BLOCK = 320
 CHUNK = 512
+SMALLEST_AREA = 1e-37  # below every area but that of an empty box
 # Fills unused places: a box with an area, far from every other, so that nothing overlaps it.
 NOWHERE = (-2e9, -2e9, -1e9, -1e9, -1.0)
 
@@ -102,8 +103,8 @@ def greedy_suppression(
 def overlap(first, second):
     """Compute the IoU of columns of boxes; two empty boxes do not overlap."""
     intersection, union = intersection_and_union(first, second)
-    # Two empty boxes give 0 / 0 = NaN, which is greater than no threshold: they let each other be.
-    return intersection / union
+    # Two empty boxes: 0 / 0 would be NaN, which OpenVINO takes for greater than a threshold.
+    return intersection / ops.maximum(union, SMALLEST_AREA)
 
 
 def intersection_and_union(first, second):
