@@ -11,6 +11,7 @@ which the table of docs/export.md is printed: the last line of each preset and f
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -73,7 +74,7 @@ def print_table() -> None:
     print(f"| preset | {' | '.join(FORMATS)} |\n|{'---|' * (len(FORMATS) + 1)}")
     for preset in PRESETS:
         told = (cells.get((preset, name), "not tried") for name in FORMATS)
-        short = (cell.partition(" that score")[0].partition(", scores")[0] for cell in told)
+        short = (re.split(" that score|, scores|: it fits", cell)[0] for cell in told)
         print(f"| `{preset}` | {' | '.join(short)} |")
 
 

@@ -49,7 +49,7 @@ MODELS = {
         "fast_style", filters=4, residual_blocks=1, image_size=64, style=None
     ),
 }
-QUICK = {("torch", "ssd"), ("litert", "classifier")}
+QUICK = {("torch", "classifier"), ("litert", "classifier")}
 
 
 def cases():
