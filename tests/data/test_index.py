@@ -162,6 +162,7 @@ def test_index_of_an_old_state_is_cleared_after_a_week(tmp_path):
         assert old.exists() == kept
 
 
+@pytest.mark.slow
 def test_killed_reader_leaves_nothing_that_hinders_the_next(tmp_path):
     write_voc(tmp_path / "set")
     folder, cache = str(tmp_path / "set"), str(tmp_path / "cache")

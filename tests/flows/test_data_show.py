@@ -120,6 +120,7 @@ def test_mistake_is_told(spec, arguments, line, tmp_path, monkeypatch, capsys):
     assert line in told["mistake"]
 
 
+@pytest.mark.slow
 def test_command_draws_in_a_process_of_its_own(spec, tmp_path):
     command = [sys.executable, "-P", "-m", "flows.cli", "data", "show", spec]
     options = ["--augment", "[flip, {name: mosaic, probability: 0.5}]", "--image-size", SIDE]

@@ -101,7 +101,7 @@ def test_zoo_train_takes_the_home_that_is_named(tmp_path, monkeypatch):
 
     asked = {}
 
-    def train(config, *, again, home):
+    def train(config, *, home, **_):
         asked.update(home=home, workers=config.distribution.workers)
         raise UserError("enough")
 

@@ -75,6 +75,7 @@ def test_json_is_alone_on_stdout_and_a_broken_picture_one_line(model, pictures, 
     assert "Warning" not in answer.stderr
 
 
+@pytest.mark.slow  # tests/hostile has it too
 @pytest.mark.any_backend
 def test_model_with_a_lambda_is_refused_in_one_line(pictures, tmp_path):
     path = tmp_path / "l.keras"

@@ -277,6 +277,7 @@ def test_a_killed_controller_is_continued_and_leaves_no_run_running(home, stand_
     assert_history_is_the_journal(summary.tracking_uri, summary.mlflow_run_id, folder.journal)
 
 
+@pytest.mark.slow
 def test_a_killed_controller_is_ended_by_the_start_of_another_configuration(home, stand_in):
     stand_in(steps=1000, delay=0.05)
     killed = start(home, "name=orphan")
@@ -361,6 +362,7 @@ def test_with_again_a_configuration_that_is_being_run_is_run_beside_it(home, sta
     assert statuses(home) == {"KILLED": 1, "FINISHED": 1}
 
 
+@pytest.mark.slow
 def test_one_that_waits_goes_on_with_a_run_whose_controller_dies(home, stand_in):
     stand_in(steps=120, delay=0.05)
     first = start(home)

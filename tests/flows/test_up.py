@@ -130,9 +130,8 @@ def test_a_config_with_a_mistake_is_refused_when_it_is_deployed(tmp_path, monkey
             deployments.deploy(prefect_file=tmp_path / "prefect.yaml")
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_stops_everything_a_training_included_and_says_so_to_mlflow(tmp_path, number):
     services = Services(tmp_path / "home").wait_until_ready()
     try:

@@ -3,7 +3,14 @@
 import keras
 import numpy as np
 import pytest
-from cases import check_classifies_elsewhere, check_layer, check_task, colours, small_classifier
+from cases import (
+    QUICK_ON_TORCH,
+    check_classifies_elsewhere,
+    check_layer,
+    check_task,
+    colours,
+    small_classifier,
+)
 
 import zoo
 from zoo.layers import ClassHead, CropConverter
@@ -106,6 +113,7 @@ def test_a_picture_is_classified_by_its_middle(trained):
     np.testing.assert_allclose(found.probabilities, alone.probabilities, atol=1e-5)
 
 
+@QUICK_ON_TORCH
 def test_its_file_means_the_same_on_every_backend(trained, tmp_path):
     task, images, _ = trained
     check_classifies_elsewhere(task, list(images[:3]), tmp_path, atol=1e-5)

@@ -6,7 +6,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from cases import check_loads_elsewhere, fit_one_epoch, small_ssd, squares
+from cases import QUICK_ON_TORCH, check_loads_elsewhere, fit_one_epoch, small_ssd, squares
 
 import zoo
 
@@ -62,6 +62,7 @@ def test_the_task_trains_on_after_publishing(published, tmp_path):
     assert np.abs(task.get_weights()[0] - before).max() > 0
 
 
+@QUICK_ON_TORCH
 def test_every_backend_opens_it_with_the_same_detections(tmp_path):
     # Trained in the precision of the demo; the file itself computes in float32.
     images, labels = squares(4)

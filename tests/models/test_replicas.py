@@ -4,10 +4,10 @@ import json
 
 import keras
 import pytest
-from cases import SLOW_ON_JAX, run_python
+from cases import run_python
 
 pytestmark = [
-    SLOW_ON_JAX,  # where a loss is that of the whole batch by itself; see test_distribution.py too
+    pytest.mark.slow,  # tests/training/test_spread_defects.py has the doubled loss in small
     pytest.mark.skipif(
         keras.backend.backend() == "torch", reason="Keras' fit has no replicas on PyTorch"
     ),

@@ -41,10 +41,10 @@ GROUPS = [
     pytest.param(
         (kind, cases),
         id=f"{kind}-{name}",
-        marks=[QUICK_ON_TORCH] if slow else [],
+        marks=[QUICK_ON_TORCH],
     )
     for kind in KINDS
-    for name, cases, slow in (("quick", QUICK, kind != "multi_worker"), ("other", OTHER, True))
+    for name, cases in (("quick", QUICK), ("other", OTHER))
 ]
 PROGRAM = "tests/training/spread.py"
 
@@ -187,6 +187,7 @@ def test_a_process_whose_peer_is_killed_ends(alone, tmp_path):
             process.communicate()
 
 
+@QUICK_ON_TORCH
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "model_parallel"])
 def test_devices_leave_out_different_units(kind, tmp_path):
     """Alike, as the seeds are, no unit would be left out on one device only."""

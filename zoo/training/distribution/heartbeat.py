@@ -170,6 +170,8 @@ class Heartbeat:
             except TimeoutError:
                 silence = f"was not heard for {self._patience:g} s"
                 return self._lose(f"{name} {silence}: it hangs, or the link is cut")
+            except ConnectionResetError:  # it died with something unread
+                return self._lose(f"{name} has ended before its time")
             except OSError as error:
                 return self._lose(f"{name} is lost: {error}")
             if not heard:
