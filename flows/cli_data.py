@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from flows.cli_options import Json, print_json
 from flows.source_options import HELP, OPTION, worker_arguments
 
 app = typer.Typer(help="Look at data sets, and convert them.", no_args_is_help=True)
@@ -13,7 +14,6 @@ Spec = Annotated[
     str, typer.Argument(help="A data set: bananas, bananas@val, voc:DIR or coco:DIR@val.")
 ]
 Options = Annotated[str | None, typer.Option(OPTION, metavar="YAML", help=HELP, show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine, nothing else.")]
 
 
 @app.command()
@@ -32,7 +32,7 @@ def check(spec: Spec, options: Options = None, as_json: Json = False) -> None:
         arguments = [spec, "--out", str(written), *worker_arguments(options)]
         run_verb("check", arguments, backend="tensorflow")
         report = json.loads(written.read_text(encoding="utf-8"))
-    print(json.dumps(report, indent=1)) if as_json else show_report(report)
+    print_json(report) if as_json else show_report(report)
     if report["defects"]:
         raise typer.Exit(1)
 

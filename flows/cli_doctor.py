@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.cli_options import Json, print_json
+
 
 def doctor(
     hardware: Annotated[
@@ -23,9 +25,7 @@ def doctor(
         Path | None,
         typer.Option(metavar="FOLDER", help="Keep hardware.json and roofline.png here."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON for a machine, nothing else.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Show what this machine has, what is missing, and how to get it.
 
@@ -48,7 +48,7 @@ def _examine(*, as_json: bool) -> None:
     with waiting("examining backends"):
         findings = examine(default_home())
     if as_json:
-        _print_json(plain(findings))
+        print_json(plain(findings))
     else:
         rows = [[one.topic, one.state, one.value, one.remedy] for one in findings]
         show_table(["", "state", "found", "remedy"], rows)
@@ -75,7 +75,7 @@ def _show_hardware(model: str | None, backend: str | None, out: Path | None, *, 
         run_verb("hardware", [*arguments, "--out", str(folder)], backend=backend or named)
         report = json.loads((folder / "hardware.json").read_text())
     if as_json:
-        _print_json(report)
+        print_json(report)
         return
     show_report(report)
     if out is not None:
@@ -107,7 +107,3 @@ def _writable(folder: Path) -> Path:
     except OSError as error:
         raise UserError(f"--out {folder}: cannot be a folder: {error.strerror}") from error
     return folder
-
-
-def _print_json(values: Any) -> None:
-    print(json.dumps(values, indent=1, default=str))

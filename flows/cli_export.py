@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli_data import Options
+from flows.cli_options import Json, print_json
 from flows.export_formats import DESCRIPTION
 from flows.runtime import UserError
 
@@ -16,7 +17,6 @@ PICTURES = "bananas@val"  # what a program is asked about where no data are name
 Model = Annotated[
     str, typer.Argument(help="A .keras file, a run's folder, or models:/name@champion.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine, nothing else.")]
 Size = Annotated[
     str | None,
     typer.Option(
@@ -83,7 +83,7 @@ def export(
         if int8:
             assert spec is not None
             answer["metrics"] = _metrics(file, out, spec, of_data, Path(folder), backend)
-    print(json.dumps(answer, indent=1)) if as_json else _show(answer)
+    print_json(answer) if as_json else _show(answer)
 
 
 def benchmark(
@@ -122,7 +122,7 @@ def benchmark(
     )
     rows = measure(question, names, int8=int8)
     if as_json:
-        print(json.dumps({"model": model, "data": data, "rows": rows}, indent=1))
+        print_json({"model": model, "data": data, "rows": rows})
     else:
         show(rows, title=f"{model} on {data}")
 

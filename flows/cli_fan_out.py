@@ -1,11 +1,12 @@
 """The commands that work on Ray: `zoo sweep`, `zoo cross-validate`, `zoo batch-predict`."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from flows.cli_options import Backend, Json, print_json
 
 Address = Annotated[
     str | None,
@@ -21,14 +22,10 @@ Concurrent = Annotated[
 ]
 Cpus = Annotated[float, typer.Option(min=0.01, help="That each asks of a node.")]
 Gpus = Annotated[float, typer.Option(min=0.0, help="That each asks of a node, and sees.")]
-Backend = Annotated[
-    str | None, typer.Option(help="tensorflow, jax, torch or auto.", show_default="auto")
-]
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override, as in trials=4."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine, nothing else.")]
 
 
 def sweep(
@@ -58,7 +55,7 @@ def sweep(
         config, assignments or (), trials=trials, concurrent=concurrent, backend=backend
     )
     summary = sweep_with_report(wanted, address=address, again=again, home=default_home())
-    print(json.dumps(dataclasses.asdict(summary), indent=1)) if as_json else show_members(summary)
+    print_json(dataclasses.asdict(summary)) if as_json else show_members(summary)
 
 
 def cross_validate(
@@ -95,7 +92,7 @@ def cross_validate(
         again=again,
         home=default_home(),
     )
-    print(json.dumps(dataclasses.asdict(summary), indent=1)) if as_json else show_members(summary)
+    print_json(dataclasses.asdict(summary)) if as_json else show_members(summary)
 
 
 def batch_predict(
@@ -151,4 +148,4 @@ def batch_predict(
         retry_rejected=retry_rejected,
         home=default_home(),
     )
-    print(json.dumps(summary, indent=1)) if as_json else show_batch(summary)
+    print_json(summary) if as_json else show_batch(summary)

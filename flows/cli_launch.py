@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from flows.cli_options import print_json
+
 app = typer.Typer(
     help="Write what Kubernetes, SLURM or a Prefect pool starts a training with, to stdout.",
     no_args_is_help=True,
@@ -120,7 +122,6 @@ def work_pool(
 
     What is given here is what a deployment's job_variables may change.
     """
-    import json
 
     from flows.launch_pool import render_template
 
@@ -134,4 +135,4 @@ def work_pool(
         memory=memory,
         gpus=gpus,
     )
-    print(json.dumps(template, indent=1))
+    print_json(template)

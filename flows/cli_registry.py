@@ -1,14 +1,14 @@
 """The commands about registered models: `zoo promote`, `rollback`, `history`, `reproduce`."""
 
 import dataclasses
-import json
 import os
 from typing import Annotated
 
 import typer
 
+from flows.cli_options import Json, print_json
+
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the model.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine, nothing else.")]
 Name = Annotated[str, typer.Argument(help="A registered model, such as smoke.")]
 
 
@@ -63,7 +63,7 @@ def reproduce(
     with Bar("looking at the data") as bar:
         told = again(run, home, Progress(bar))
     if as_json:
-        print(json.dumps(dataclasses.asdict(told), indent=1))
+        print_json(dataclasses.asdict(told))
     else:
         _show_reproduction(told)
     if not told.same:
@@ -110,7 +110,7 @@ def _show(reigns, as_json: bool) -> None:
     from flows.console import show_table
 
     if as_json:
-        print(json.dumps([dataclasses.asdict(reign) for reign in reigns], indent=1))
+        print_json([dataclasses.asdict(reign) for reign in reigns])
         return
     rows = [[r.version, r.since, r.until or "now", r.by, r.why] for r in reigns]
     show_table(["version", "champion from", "to", "by", "why"], rows)

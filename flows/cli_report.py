@@ -1,10 +1,11 @@
 """The commands `zoo report` and `zoo compare`: runs as pages, alone and beside one another."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from flows.cli_options import print_json
 
 _RUN = "A run's folder or its name, an MLflow run id, or models:/name@champion."
 
@@ -44,7 +45,7 @@ def compare(
     if out is not None:
         write_whole(out, comparison_page.comparison_page(found))
     if as_json:
-        print(json.dumps(found.plain(), indent=1))
+        print_json(found.plain())
     else:
         comparison_page.show(found)
     if out is not None:

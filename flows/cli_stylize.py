@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from flows.cli_options import print_json
 from flows.runtime import UserError
 
 _HOME = Path("mlruns/styles")
@@ -74,7 +75,7 @@ def stylize(
         arguments += [f"--out={out}", f"--folder={folder}", f"--result={result}", "--"]
         run_verb("stylize", [*arguments, *map(str, pictures)], backend=name)
         answer = json.loads(result.read_text())
-    print(json.dumps(answer, indent=1)) if as_json else _show(answer, style, model)
+    print_json(answer) if as_json else _show(answer, style, model)
 
 
 def _check(pictures: list[Path], out: Path, model: str | None) -> None:

@@ -9,6 +9,8 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,19 +162,16 @@ def _calibration(fitting, args: argparse.Namespace) -> list[dict]:
     return _rows(fitting, args.data, args.options, train, CALIBRATION)
 
 
-class _beside:  # noqa: N801  used as a function
-    """A new folder on the disk of `out`, gone at the end unless it was moved away."""
-
-    def __init__(self, out: Path):
-        self.out = out.absolute()
-
-    def __enter__(self) -> Path:
-        self.out.parent.mkdir(parents=True, exist_ok=True)
-        self.folder = Path(tempfile.mkdtemp(prefix=f".{self.out.name}.", dir=self.out.parent))
-        return self.folder
-
-    def __exit__(self, *_exception) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+@contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """Make a folder on the disk of `out`, gone at the end unless it was moved away."""
+    out = out.absolute()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put(folder: Path, out: Path) -> None:

@@ -10,7 +10,6 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from flows import provenance
 from flows.config import Config, config_hash, resolve_config
 from flows.config_sections import Fold
 from flows.fan_out import Resources, open_engine
@@ -18,6 +17,7 @@ from flows.fold_summary import FoldsSummary, spread
 from flows.following import ended_on_failure
 from flows.journal import Journal, read_journal
 from flows.members import Member, train_members
+from flows.origin import origin_tags
 from flows.run_folder import RunFolder, claim, write_config
 from flows.tracking import Tracker
 from flows.tracking_store import close_orphans, one_line, open_store
@@ -180,7 +180,7 @@ def _parent(
         parameters=config.model_dump(mode="json") | told,
         tags={
             "cross_validation": folder.name,
-            **provenance.origin_tags(config),
+            **origin_tags(config),
             "mlflow.source.name": "zoo cross-validate",
         },
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from flows.config import Config, config_hash, load_config
+from flows.origin import FROM_CHAMPION
 from flows.runtime import UserError, worker_settings
 
 PORT = 29400  # of the first process; zoo.training.distribution has the same
@@ -96,6 +97,11 @@ def prepare(
                 f"{name} auto is chosen by the machine that trains, and a run is known by what was "
                 f"chosen; name it: {_REMEDIES[name]}"
             )
+    if config.model.weights == FROM_CHAMPION:
+        raise UserError(
+            "model.weights champion is fetched by the command that trains, and a cluster has none; "
+            "name a file that the nodes see: --set model.weights=/runs/champion.keras, say"
+        )
     if not PurePosixPath(home).is_absolute():
         raise UserError(f"the home must be an absolute path, as the nodes see it; got {home!r}")
     devices = nodes * max(gpus, 1)

@@ -18,11 +18,13 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows import provenance
 from flows.config import Config
 from flows.fan_out import Engine, result_of, share_processors
 from flows.following import SYNC_SECONDS, undisturbed
 from flows.journal import JournalReader
+from flows.origin import origin_tags
+from flows.provenance import machine
+from flows.registered import provide_champion
 from flows.run_folder import RunFolder, write_config
 from flows.runtime import UserError
 from flows.supervisor import Worker
@@ -57,7 +59,7 @@ def train_member(name: str, run_dir: str, backend: str, processes: int) -> bool:
     folder = RunFolder(run_dir)
     if not folder.config.exists():
         raise UserError(
-            f"{run_dir}: not to be seen on node {provenance.machine()['host']}; "
+            f"{run_dir}: not to be seen on node {machine()['host']}; "
             "all nodes must share the folder of the runs"
         )
     share_processors()
@@ -118,10 +120,11 @@ class Member:
             tags={
                 MLFLOW_PARENT_RUN_ID: parent_run,
                 "zoo_folder": str(folder.path.relative_to(parent.path.parent)),
-                **provenance.origin_tags(config),
+                **origin_tags(config),
                 **tags,
             },
         )
+        provide_champion(config, folder.champion, home)
         self._reader = JournalReader(folder.journal)
         self._next_sync = 0.0
         self.future: PrefectRayFuture | None = None

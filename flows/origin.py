@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.config import Config, config_hash
-from flows.provenance import code_version
+from flows.config import Config, config_hash, resolve_config
+from flows.provenance import code_version, git_commit
 from flows.runtime import UserError
 
 FROM_CHAMPION = "champion"  # model.weights: those of the present champion
@@ -45,6 +45,17 @@ class Origin:
         return [word for tag, word in PARTS.items() if self.tags.get(tag) != other.tags.get(tag)]
 
 
+def origin_tags(config: Config) -> dict[str, str]:
+    """Return the tags of an MLflow run that say what it is made from, but for its data."""
+    resolved = resolve_config(config)
+    return {
+        "config_hash": config_hash(resolved),
+        "git_commit": git_commit() or "unknown",
+        "code_version": code_version(resolved.backend),
+        "start_weights": start_weights(resolved),
+    }
+
+
 def origin_of(config: Config, data_digest: Mapping[str, str]) -> Origin:
     """Return the origin that a training of this config would have now.
 
@@ -52,14 +63,7 @@ def origin_of(config: Config, data_digest: Mapping[str, str]) -> Origin:
         config: resolved.
         data_digest: split -> digest of what there is.
     """
-    return Origin(
-        {
-            "config_hash": config_hash(config),
-            "data_digest": json.dumps(data_digest),
-            "code_version": code_version(config.backend),
-            "start_weights": start_weights(config),
-        }
-    )
+    return Origin({**origin_tags(config), "data_digest": json.dumps(data_digest)})
 
 
 def start_weights(config: Config) -> str:

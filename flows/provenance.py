@@ -8,7 +8,6 @@ import platform
 import subprocess
 from pathlib import Path
 
-from flows.config import Config, config_hash, resolve_config
 from flows.runtime import backend_version
 
 
@@ -18,15 +17,6 @@ def git_commit() -> str | None:
     if commit is None:
         return None
     return f"{commit}-dirty" if _git("status", "--porcelain", "--untracked-files=no") else commit
-
-
-def origin_tags(config: Config) -> dict[str, str]:
-    """Return the tags of an MLflow run that say of which config and code it is."""
-    return {
-        "config_hash": config_hash(config),
-        "git_commit": git_commit() or "unknown",
-        "code_version": code_version(resolve_config(config).backend),
-    }
 
 
 def machine() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """RUN on the command line -> what MLflow has of that run.
 
-A run is named by its folder, by the folder's name in the home, by MLflow's id, or by a registered
-version, models:/NAME/3 or models:/NAME@champion.
+A run is named as `flows.run_names` has it; its folder need not be on this machine where MLflow's id
+or a registered version names it.
 """
 
 import json
@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from flows import registered
-from flows.run_folder import RunFolder
+from flows.run_names import resolve_run
 from flows.runtime import UserError
 from flows.tracking_store import read_state
 
@@ -60,15 +60,9 @@ def _run_id(run: str, home: Path) -> str:
         if not found:
             raise UserError(f"{run}: this version belongs to no run; it was registered by hand")
         return found
-    for path in (Path(run), home / "runs" / run):
-        if path.is_dir():
-            state = read_state(RunFolder(path))
-            if state.get("run_id"):
-                return state["run_id"]
-            raise UserError(f"{path}: this run never came to MLflow; `zoo train` goes on with it")
     if re.fullmatch(r"[0-9a-f]{32}", run):
         return run
-    raise UserError(
-        f"{run}: expected a run's folder, the name of one in {home / 'runs'}, MLflow's run id, or "
-        "models:/NAME/3"
-    )
+    folder = resolve_run(run, home)
+    if run_id := read_state(folder).get("run_id"):
+        return run_id
+    raise UserError(f"{folder.path}: this run never came to MLflow; `zoo train` goes on with it")

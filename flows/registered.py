@@ -13,6 +13,8 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
+from flows.config import Config
+from flows.origin import FROM_CHAMPION
 from flows.reigns import CHAMPION
 from flows.run_folder import default_home
 from flows.runtime import UserError
@@ -125,12 +127,13 @@ def checked_file(version: ModelVersion, home: Path) -> Path:
     return file
 
 
-def fetch_champion(name: str, file: Path, home: Path) -> None:
-    """Copy the champion's `.keras` file to a place that has none as yet; none where there is none.
+def provide_champion(config: Config, file: Path, home: Path) -> None:
+    """Copy the champion's `.keras` file for a config that begins with it, where there is one.
 
     A run that goes on begins with what it began with, whoever is the champion by then.
     """
-    champion = None if file.exists() else find_champion(name)
+    wanted = config.model.weights == FROM_CHAMPION and not file.exists()
+    champion = find_champion(config.name) if wanted else None
     if champion is not None:
         part = file.with_suffix(".part")
         shutil.copyfile(checked_file(champion, home), part)

@@ -16,7 +16,6 @@ from prefect.runtime import flow_run
 from flows import (
     gate_table,
     notifications,
-    provenance,
     registered,
     registry,
     report_pages,
@@ -26,7 +25,7 @@ from flows.config import Config
 from flows.distant_workers import DistantWorkers
 from flows.following import follow, undisturbed
 from flows.journal import last_event, read_journal
-from flows.origin import FROM_CHAMPION, PARTS, Origin, start_weights
+from flows.origin import PARTS, Origin, origin_tags
 from flows.promote import Decision, decide
 from flows.retraining import Changed, look
 from flows.run_folder import RunFolder
@@ -71,13 +70,11 @@ def compute(config: Config, run_dir: Path, home: Path, uri: str) -> dict[str, fl
         experiment=config.name,
         parameters=config.model_dump(mode="json"),
         tags={
-            **provenance.origin_tags(config),
-            "start_weights": start_weights(config),
+            **origin_tags(config),
             "run_folder": str(folder.path),
         },
     )
-    if config.model.weights == FROM_CHAMPION:
-        registered.fetch_champion(config.name, folder.champion, home)
+    registered.provide_champion(config, folder.champion, home)
     run_pages.log_file(tracker.run_id, folder.data_report)
     run_pages.link_pages(config.name, uri, tracker.run_id)
     report_pages.note_origin(folder, uri, tracker.run_id)

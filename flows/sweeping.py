@@ -18,10 +18,10 @@ from pathlib import Path
 from mlflow.tracking import MlflowClient
 from optuna.trial import FrozenTrial
 
-from flows import provenance
 from flows.config import dump_config, resolve_config
 from flows.following import ended_on_failure
 from flows.journal import Journal
+from flows.origin import origin_tags
 from flows.run_folder import RunFolder, claim
 from flows.stations import finish, register, verify
 from flows.study import STATES, Study
@@ -155,7 +155,7 @@ def _parent(sweep: Sweep, folder: RunFolder, home: Path, uri: str) -> Tracker:
         parameters={"sweep": sweep.model_dump(mode="json", exclude={"base"}), "base": base.name},
         tags={
             "sweep": folder.name,
-            **provenance.origin_tags(base),
+            **origin_tags(base),
             "mlflow.source.name": "zoo sweep",
         },
     )

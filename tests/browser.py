@@ -1,120 +1,78 @@
-"""A real browser without a window, asked by the DevTools protocol; it reaches no network.
+"""A headless Chromium that this machine has; Playwright drives it, and fetches none by itself.
 
-Tests that use it are skipped where there is none: `apt-get install chromium`, or CHROMIUM=PATH.
+It reaches this machine alone. Tests that use it are skipped where there is none: `apt-get install
+chromium`, or CHROMIUM=PATH.
 """
 
-import base64
-import itertools
-import json
 import os
 import shutil
-import subprocess
-import time
-import urllib.request
 from contextlib import contextmanager
 
 import pytest
-from websockets.sync.client import connect
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-_SECONDS = 60
-
-
-def chromium() -> str:
-    """Return the browser's path, or skip the test that asks for it."""
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
-    if found is None:
-        pytest.skip("no browser: install chromium, or set CHROMIUM to its path")
-    return found
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_ALONE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 
 
 @contextmanager
-def open_browser(profile):
-    """Yield a `Tab` of a browser whose files are in the folder `profile`."""
-    command = [chromium(), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
-    command += ["--remote-debugging-port=0", f"--user-data-dir={profile}"]
-    command += ["--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", "about:blank"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+def open_browser():
+    """Yield a browser, one at a time in a process; skip where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+    if program is None:
+        pytest.skip("no browser: install chromium, or set CHROMIUM to its path")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", _ALONE])
         try:
-            with connect(_tab_address(profile), max_size=None) as socket:
-                yield Tab(socket)
+            yield browser
         finally:
-            process.terminate()
+            browser.close()
 
 
-def _tab_address(profile) -> str:
-    """Wait until the browser has written which port it took; return the address of its tab."""
-    told, deadline = profile / "DevToolsActivePort", time.monotonic() + _SECONDS
-    while not (told.exists() and told.read_text().strip()):
-        assert time.monotonic() < deadline, "the browser did not start"
-        time.sleep(0.05)
-    port = told.read_text().split()[0]
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"http://127.0.0.1:{port}/json/list") as answer:
-        tabs = json.load(answer)
-    return next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
+@contextmanager
+def open_tab(browser):
+    """Yield a `Tab` of a browser."""
+    tab = Tab(browser.new_page())
+    try:
+        yield tab
+    finally:
+        tab.page.close()
 
 
 class Tab:
-    """A page that is open: what it asked for, what went wrong, and what it looks like."""
+    """A page that is open: what it asked for, what went wrong, and what it looks like.
 
-    def __init__(self, socket):
-        self._socket, self._ids = socket, itertools.count(1)
+    Attributes:
+        page: Playwright's.
+        requested: addresses, since the last visit.
+        complaints: errors, warnings and dialogs, since the last visit.
+    """
+
+    def __init__(self, page):
+        self.page = page
         self.requested: list[str] = []
         self.complaints: list[str] = []
-        self._loaded = False
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
-
-    def call(self, method, **params):
-        """Send a command and return its result."""
-        number = next(self._ids)
-        self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
-        while True:
-            message = json.loads(self._socket.recv(timeout=_SECONDS))
-            if message.get("id") == number:
-                assert "error" not in message, message
-                return message["result"]
-            self._note(message)
+        page.on("request", lambda request: self.requested.append(request.url))
+        page.on("pageerror", lambda error: self.complaints.append(f"Uncaught {error}"))
+        page.on("console", self._take_line)
+        page.on("dialog", self._take_dialog)
 
     def visit(self, address, *, width=1280, height=900, dark=False):
         """Open an address in a window of this size, and wait until all of it is there."""
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", features=[scheme])
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1}
-        self.call("Emulation.setDeviceMetricsOverride", mobile=width < 600, **metrics)
-        self.requested, self.complaints, self._loaded = [], [], False
-        self.call("Page.navigate", url=address)
-        while not self._loaded:
-            self._note(json.loads(self._socket.recv(timeout=_SECONDS)))
+        self.page.emulate_media(color_scheme="dark" if dark else "light")
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.requested.clear()
+        self.complaints.clear()
+        self.page.goto(address, wait_until="load")
 
     def evaluate(self, expression):
         """Return what a line of JavaScript gives, past the page's own rules."""
-        options = {"returnByValue": True, "awaitPromise": True}
-        told = self.call("Runtime.evaluate", expression=expression, **options)
-        assert "exceptionDetails" not in told, told
-        return told["result"].get("value")
+        return self.page.evaluate(expression)
 
-    def screenshot(self, path):
-        """Write the whole page, not only what fits the window, as a PNG."""
-        told = self.call("Page.captureScreenshot", captureBeyondViewport=True, format="png")
-        path.write_bytes(base64.b64decode(told["data"]))
+    def _take_line(self, line):
+        if line.type in ("error", "warning"):
+            self.complaints.append(line.text)
 
-    def _note(self, message):
-        method, params = message.get("method"), message.get("params", {})
-        if method == "Page.loadEventFired":
-            self._loaded = True
-        elif method == "Network.requestWillBeSent":
-            self.requested.append(params["request"]["url"])
-        elif method == "Log.entryAdded":
-            self.complaints.append(params["entry"]["text"])
-        elif method == "Runtime.exceptionThrown":
-            self.complaints.append(params["exceptionDetails"]["text"])
-        elif method == "Runtime.consoleAPICalled":
-            self.complaints.append(str(params["args"]))
-        elif method == "Page.javascriptDialogOpening":
-            self.complaints.append(f"dialog: {params['message']}")
-            self._socket.send(
-                json.dumps({"id": next(self._ids), "method": "Page.handleJavaScriptDialog",
-                            "params": {"accept": True}})
-            )  # fmt: skip
+    def _take_dialog(self, dialog):
+        self.complaints.append(f"dialog: {dialog.message}")
+        dialog.accept()

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import psutil
 import pytest
-from browser import open_browser
+from browser import open_browser, open_tab
 from mlflow.tracking import MlflowClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 from services import PROJECT, Services, kinds, run_prefect, run_zoo, wait_for
@@ -205,13 +205,11 @@ def test_the_report_of_a_run_links_its_pages_and_they_link_it(services, finished
 
 
 @pytest.mark.slow
-def test_in_a_browser_prefects_page_leads_to_the_report_in_mlflow(
-    services, finished_runs, tmp_path
-):
+def test_in_a_browser_prefects_page_leads_to_the_report_in_mlflow(services, finished_runs):
     links = "[...document.links].map(one => one.href).filter(one => one.endsWith('report.html'))"
     frames = "[...document.querySelectorAll('iframe')].map(one => one.src)"
     artifacts = {one["key"]: one["id"] for one in read_artifacts(services, finished_runs[0])}
-    with open_browser(tmp_path) as tab:
+    with open_browser() as browser, open_tab(browser) as tab:
         tab.visit(f"{services.prefect}/artifacts/artifact/{artifacts['smoke-report']}")
         wait_for(lambda: tab.evaluate(links))
         tab.visit(tab.evaluate(links)[0])

@@ -194,6 +194,10 @@ def test_several_gpus_a_pod_are_one_process_on_jax_and_refused_on_tensorflow():
             ["--backend", "torch", "--set", "precision=float32", "--mount", "zoo"],
             "error: the home must be an absolute path, as the nodes see it; got 'zoo/mlruns'",
         ),
+        (
+            ["--backend", "torch", "--set", "model.weights=champion"],
+            "error: model.weights champion is fetched by the command that trains",
+        ),
     ],
 )
 def test_what_a_cluster_could_not_run_is_told(capsys, monkeypatch, arguments, line):

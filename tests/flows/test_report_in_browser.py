@@ -1,7 +1,7 @@
 """Reports in a real browser without a network: all is seen, nothing runs, nothing is fetched."""
 
 import pytest
-from browser import open_browser
+from browser import open_browser, open_tab
 from report_run import make_run
 
 from flows.comparison import compare
@@ -21,8 +21,8 @@ BRIGHTNESS = (
 
 
 @pytest.fixture(scope="module")
-def tab(tmp_path_factory):
-    with open_browser(tmp_path_factory.mktemp("profile")) as tab:
+def tab():
+    with open_browser() as browser, open_tab(browser) as tab:
         yield tab
 
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from flows import provenance, supervisor
 from flows.cli import app
 from flows.config import config_hash, dump_config, load_config, resolve_config
+from flows.origin import origin_tags
 from flows.reproduction import Point, reproduce
 from flows.run_folder import RunFolder
 from flows.runtime import UserError
@@ -48,7 +49,7 @@ def recorded(home, stand_in):
             uri=uri,
             experiment="smoke",
             parameters={},
-            tags=provenance.origin_tags(config),
+            tags=origin_tags(config),
         )
         list(Worker(folder, backend=config.backend).follow())
         tracker.catch_up()
@@ -104,7 +105,7 @@ def test_other_data_are_refused_before_anything_is_trained(home, recorded, stand
 @pytest.mark.parametrize(
     ("run", "message"),
     [
-        ("nothing", "expected a run's folder"),
+        ("nothing", "nothing: no such run; in .* there are smoke-"),
         ("0" * 32, "MLflow has no training of this run"),
         ("models:/nothing/1", "no such model"),
     ],

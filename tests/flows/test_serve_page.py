@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from browser import open_browser, open_page
+from browser import open_browser, open_tab
 from cases import small_classifier, small_fcn
 from served import Served, encoded, picture
 
@@ -36,9 +36,9 @@ def browser():
 
 @pytest.fixture
 def page(browser):
-    with open_page(browser) as (page, wrong):
-        yield page
-        assert wrong == []
+    with open_tab(browser) as tab:
+        yield tab.page
+        assert tab.complaints == []
 
 
 @pytest.fixture
@@ -163,7 +163,8 @@ def test_a_painting_is_seen(page, serve):
 
 def test_a_mistake_is_told_and_a_token_asked_for(browser, serve):
     served = serve(MODELS["detection"](), ZOO_TOKEN=TOKEN)
-    with open_page(browser) as (page, wrong):
+    with open_tab(browser) as tab:
+        page = tab.page
         page.goto(served.url)
         page.fill("#token", "not-the-token-of-it")
         page.click("#ask button")
@@ -181,7 +182,7 @@ def test_a_mistake_is_told_and_a_token_asked_for(browser, serve):
         assert page.evaluate("JSON.stringify([localStorage, sessionStorage])") == json.dumps(
             [{}, {}], separators=(",", ":")
         )
-    assert all("the server responded with a status of 4" in line for line in wrong)
+    assert all("the server responded with a status of 4" in line for line in tab.complaints)
 
 
 def test_every_control_has_a_name_and_the_keyboard_reaches_it(page, serve):
