@@ -55,7 +55,7 @@ class TrainingRun:
         self.distribution, self.measured = distribution, measured
         self._preparing = _Preparing(journal)
         self.source = build.build_source(config, self._preparing)
-        _check_same_data(self.source, journal.path)
+        check_same_data(self.source, journal.path)
         # Not before: data that had to be made drew numbers, and data that were found did not.
         keras.utils.set_random_seed(config.train.seed)
         self.task = build.build_task(config, self.source)
@@ -180,7 +180,7 @@ class TrainingRun:
         }
 
 
-def _check_same_data(source, journal: Path) -> None:
+def check_same_data(source, journal: Path) -> None:
     """Refuse to go on with a run whose data are not those that it began with."""
     started = last_event(read_journal(journal), "started")
     if started is None:

@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 from shared_data import carried_weights
 
-from flows import build
+from flows import build, training_run
 from flows.config import load_config
+from flows.journal import Journal
 from flows.runtime import UserError
 from zoo.training import UnfreezeStages
 from zoo.weights import classifier_rows, imagenet_classes
@@ -160,3 +161,16 @@ def test_a_training_may_begin_with_the_champion(config, breeds, tmp_path):
     assert "weights are taken over" in build.begin_with_champion(chosen, task, tmp_path)
     for ours, theirs in zip(task.get_weights(), champion.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_run_does_not_go_on_with_other_data(config, breeds, tmp_path):
+    source = build.build_source(config("classifier", "folder", breeds))
+    digests = {split: source.digest(split) for split in ("train", "val")}
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        training_run.check_same_data(source, journal.path)  # nothing has begun
+        journal.append("started", data_digest=digests)
+    training_run.check_same_data(source, journal.path)
+    (breeds / "train" / "Samoyed" / "0.png").unlink()
+    fewer = build.build_source(config("classifier", "folder", breeds))
+    with pytest.raises(UserError, match=r"@train has changed since this run began"):
+        training_run.check_same_data(fewer, journal.path)
