@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import zoo
+from flows.build_checks import check_lesson
 from flows.config import Config
 from flows.config_sections import MultiboxLoss
 from flows.origin import FROM_CHAMPION
@@ -19,7 +20,7 @@ from zoo.data import (
     steps_per_epoch,
     take_fold,
 )
-from zoo.models import RCNN, FastStyle, reuse_rows, take_weights
+from zoo.models import RCNN, reuse_rows, take_weights
 from zoo.training import (
     EarlyStopping,
     FitRegionSVMs,
@@ -66,30 +67,12 @@ def build_task(config: Config, source) -> zoo.Task:
         **config.model.options,
     )
     if task.kind == "style":
-        _check_lesson(config, task)
+        check_lesson(config, task)
     if task.kind == "segmentation" and "palette" not in config.model.options:
         task.palette = source.palette  # what it paints has the colours of the data
     if config.model.weights not in (None, FROM_CHAMPION):
         task.set_weights(zoo.load(config.model.weights).get_weights())
     return task
-
-
-def _check_lesson(config, task) -> None:
-    if not isinstance(task, FastStyle):
-        raise UserError(
-            f"preset {config.model.preset} learns nothing: `zoo stylize` optimises a picture; "
-            "fast_style is a network that learns a style"
-        )
-    if task.lesson is None:
-        raise UserError(
-            "model.options.style is missing: the picture whose style is learnt, as in "
-            "--set model.options.style=oak.jpg"
-        )
-    if task.lesson.backbone_weights is None:  # others at random, in every process that scores it
-        raise UserError(
-            "model.options.backbone_weights is missing: of the network that judges the style, such "
-            "as imagenet"
-        )
 
 
 def begin_with_champion(config: Config, task, run_dir: Path) -> str | None:
@@ -109,32 +92,6 @@ def take_rows(config: Config, task) -> str | None:
         raise UserError(f"model.reuse_rows is for classifiers; {config.model.preset} is none")
     kernel, bias = classifier_rows(task.backbone.name, wanted.weights)
     return str(reuse_rows(task, kernel, bias, imagenet_classes(), synonyms=wanted.synonyms))
-
-
-def check_masks(config: Config, source, task) -> None:
-    """Refuse a data source without masks for a task that learns them."""
-    if task.kind != "detection" or "masks" not in task.result_kinds:
-        return
-    entries = source.entries("train", config.data.limit).as_numpy_iterator()
-    if not any(any(entry["masks"]) for entry in entries):
-        raise UserError(
-            f"preset {config.model.preset} learns masks, but {source.name}@train has none; "
-            "a detector of boxes, such as faster_rcnn, can learn from it"
-        )
-
-
-def check_spread(config: Config, task, devices: int) -> None:
-    """Refuse a task or a batch that cannot be spread over so many devices."""
-    if config.distribution.kind != "none" and isinstance(task, RCNN):
-        raise UserError(
-            f"preset {config.model.preset} fits its machines in one process; leave distribution out"
-        )
-    shared = config.distribution.kind != "model_parallel"
-    if shared and config.data.batch_size % devices:
-        raise UserError(
-            f"data.batch_size must be a multiple of the {devices} devices that share a batch; got "
-            f"{config.data.batch_size}"
-        )
 
 
 def build_stream(config: Config, source, task, share=(0, 1), progress=_untold):

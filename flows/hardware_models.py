@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from flows import build
+from flows import build, build_checks
 from flows.config import Config, resolve_config
 from flows.runtime import UserError
 
@@ -30,7 +30,7 @@ def of_config(config: Config) -> Iterator[tuple[Config, Any, Any]]:
     config = resolve_config(config)
     source = build.build_source(config)
     task = build.build_task(config, source)
-    build.check_masks(config, source, task)
+    build_checks.check_masks(config, source, task)
     build.take_rows(config, task)
     yield config, source, task
 

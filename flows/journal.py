@@ -70,11 +70,22 @@ class Journal:
         if identity in self._written and kind not in REPEATED:
             return False
         event = {"seq": self._next_seq, "time": time.time(), "kind": kind, **fields}
-        self._file.write(json.dumps(event, default=_plain).encode() + b"\n")
-        os.fsync(self._file.fileno())
+        self._write(json.dumps(event, default=_plain).encode() + b"\n")
         self._next_seq += 1
         self._written.add(identity)
         return True
+
+    def _write(self, line: bytes) -> None:
+        """Write a whole line, or none of it: a full disk takes a part, and says so only then."""
+        length = os.fstat(self._file.fileno()).st_size
+        left = memoryview(line)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            os.truncate(self.path, length)
+            raise
 
     def close(self) -> None:
         """Close the file; events are on the disk without it."""

@@ -2,7 +2,8 @@
 
 Everything is ended by pid. A service's family (itself, its children, theirs) is looked at while it
 lives, because a training has a session of its own and outlives its parents; at the end all of it is
-told to stop, and whoever is left after a while is killed.
+told to stop, and whoever is left after a while is killed. A service ends with this process as well,
+even where that is killed.
 """
 
 import os
@@ -23,6 +24,8 @@ from flows.supervisor import describe_end
 START_SECONDS = 300.0  # fresh databases are migrated: 20 s, far more on a starved machine
 _TAIL_LINES = 15
 _KILL_SECONDS = 10.0
+# Ends the service when its own stdin ends, which it does when this process dies, even by SIGKILL.
+_WATCHDOG = 'read -r _; kill "$0" 2>/dev/null'
 
 
 class ServiceError(RuntimeError):
@@ -43,6 +46,7 @@ class Service:
         log: where its output goes; written anew.
         answers: whether it is ready; a process is taken to be ready as long as it lives.
         patience: seconds that its family has to end when told to.
+        survived: its children go on without it where it dies, and are not in the next one's way.
     """
 
     def __init__(
@@ -54,21 +58,16 @@ class Service:
         log: Path,
         answers: Callable[[], bool] = lambda: True,
         patience: float = 10.0,
+        survived: bool = False,
     ) -> None:
-        self.name, self.log, self.patience = name, log, patience
+        self.name, self.log, self.patience, self.survived = name, log, patience, survived
+        self._command, self._environment = list(command), dict(environment)
         self._answers = answers
-        with log.open("wb") as output:
-            self._process = psutil.Popen(
-                list(command),
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # ctrl-C is for `zoo up`, which stops them in order
-            )
-        self._family: list[psutil.Process] = [self._process]
+        self._family: list[psutil.Process] = []
+        log.write_bytes(b"")
         self._reader: IO[str] = log.open(errors="replace")
         self._partial = ""
+        self._start()
 
     @property
     def pid(self) -> int:
@@ -89,6 +88,14 @@ class Service:
             time.sleep(0.1)
         self.check()
 
+    def start_again(self) -> None:
+        """Start what has died anew, on the same log; whether it is ready is not waited for."""
+        self._watchdog.kill()
+        self._watchdog.communicate()
+        if not self.survived:
+            _end(self._family, 0.0)
+        self._start()
+
     def check(self) -> None:
         """Raise ServiceError where it has ended; call it now and then."""
         self._look_at_family()
@@ -99,6 +106,21 @@ class Service:
         """Return what it wrote since the last call, in whole lines."""
         *lines, self._partial = (self._partial + self._reader.read()).split("\n")
         return lines
+
+    def _start(self) -> None:
+        with self.log.open("ab") as output:
+            self._process = psutil.Popen(
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # ctrl-C is for `zoo up`, which stops them in order
+            )
+        self._watchdog = subprocess.Popen(
+            ["sh", "-c", _WATCHDOG, str(self.pid)], stdin=subprocess.PIPE, start_new_session=True
+        )
+        self._family = [self._process, *filter(is_alive, self._family)]
 
     def _error(self, what: str) -> ServiceError:
         lines = self.log.read_text(errors="replace").strip().splitlines()
@@ -115,6 +137,8 @@ class Service:
         _end(self._family, 0.0)
         with suppress(psutil.TimeoutExpired):
             self._process.wait(_KILL_SECONDS)
+        self._watchdog.kill()
+        self._watchdog.communicate()
         self._reader.close()
 
     def _look_at_family(self) -> None:

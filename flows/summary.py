@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from flows.kept_summary import KeptSummary
 
-_TIMINGS = ("total", "worker", "step", "data", "scoring", "controller")
+_TIMINGS = ("total", "flow", "worker", "step", "data", "scoring", "controller")
 
 
 @dataclass(frozen=True)

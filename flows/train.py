@@ -5,9 +5,10 @@ followed into MLflow, the published model is registered, scored anew in a fresh 
 backend, and promoted or refused (`flows.stations`). A flow that was killed is continued by the next
 one with the same configuration.
 
-Timings of the summary, in seconds: `total`; `worker` and `scoring`, while a worker process trained
-or scored; `controller`, the rest: Prefect, MLflow, registration; `step` and `data`, the worker's
-training steps and its waiting for data.
+Timings of the summary, in seconds: `flow`, from its beginning to its report; `worker` and
+`scoring`, while a worker process trained or scored; `step` and `data`, the worker's training steps
+and its waiting for data. Of `zoo train` also `total`, with the start of an embedded Prefect, and
+`controller`, what of it no worker took: Prefect, MLflow, registration.
 """
 
 import os
@@ -114,6 +115,7 @@ def train(
         home: where runs are kept; by default what ZOO_HOME names, else mlruns.
     Returns: a `RunSummary`, or where the training was not needed `Skipped`.
     """
+    began = time.monotonic()
     home = default_home() if home is None else home.absolute()
     catalogue.check_preset(config)
     resolved = resolve_config(config)
@@ -156,7 +158,7 @@ def train(
             aliases=aliases,
             promoted=decision.promote,
             reasons=decision.reasons,
-            timings=timings,
+            timings={"flow": time.monotonic() - began, **timings},
             test=evidence.test,
             defects=evidence.defects,
         )

@@ -48,7 +48,7 @@ class TrainingRun:
     ):
         import keras
 
-        from flows import build
+        from flows import build, build_checks
 
         self._started = time.monotonic()
         self.config, self.run_dir, self.journal = config, run_dir, journal
@@ -60,8 +60,9 @@ class TrainingRun:
         keras.utils.set_random_seed(config.train.seed)
         self.task = build.build_task(config, self.source)
         begun_with = build.begin_with_champion(config, self.task, run_dir)
-        build.check_masks(config, self.source, self.task)
-        build.check_spread(config, self.task, distribution.devices)
+        build_checks.check_metrics(config, self.task)
+        build_checks.check_masks(config, self.source, self.task)
+        build_checks.check_spread(config, self.task, distribution.devices)
         reused = build.take_rows(config, self.task)
         self.task.compile(optimizer=build.build_run_optimizer(config, self.source, self.task))
         distribution.attach(self.task, synchronized=config.distribution.synchronized)

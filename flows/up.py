@@ -1,8 +1,9 @@
 """`zoo up`: a Prefect server, an MLflow server and a Prefect worker here, with the deployments.
 
 Everything listens on 127.0.0.1 and keeps its data in the home: `prefect/` and `mlflow.db`, which
-`zoo train` uses as well, and `logs/`. The services end with this process, the worker first, so that
-an interrupted training can still say so to the servers.
+`zoo train` uses as well, and `logs/`. A service that dies is started again, unless it keeps dying.
+They end with this process, the worker first, so that an interrupted training can still say so to
+the servers.
 """
 
 import os
@@ -37,8 +38,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _WORKER_PATIENCE = 25.0  # to stop a training and tell MLflow
 # Of the servers' lines; `consume_loop` complains of a busy database and then tries again.
 _ALARMING = re.compile(r"^(?!.*Failed in consume_loop).*\| (ERROR|CRITICAL) +\|")
-# Ends the services when its own stdin ends, which it does when this process dies, even by SIGKILL.
-_WATCHDOG = 'read -r _; kill "$@" 2>/dev/null'
+_DEATHS = 4  # of one service within the time below: it would die again
+_DEATHS_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def up(place: Place) -> None:
 
     Raises:
         UserError: a port is taken, the home cannot be written to, the deployments are refused.
-        ServiceError: a service ended.
+        ServiceError: a service did not start, or died over and over.
     """
     require_writable(place.home)
     require_free_port(place.prefect_port, "--prefect-port")
@@ -129,7 +130,6 @@ def _start(place: Place, logs: Path, stack: ExitStack) -> list[Service]:
             name, command, environment=environment, log=logs / f"{name}.log", **options
         )
         stack.callback(service.stop)
-        stack.enter_context(_ended_with_us(service.pid))
         return service
 
     note(f"starting Prefect and MLflow (logs: {logs})")
@@ -142,7 +142,7 @@ def _start(place: Place, logs: Path, stack: ExitStack) -> list[Service]:
             server.wait_until_ready()
     note(f"applying {place.prefect_file}")
     _apply(place, environment)
-    worker = start("worker", _worker(place), patience=_WORKER_PATIENCE)
+    worker = start("worker", _worker(place), patience=_WORKER_PATIENCE, survived=True)
     return [*servers, worker]
 
 
@@ -190,14 +190,28 @@ def _tell(place: Place) -> None:
 
 
 def _follow(services: list[Service]) -> None:
-    """Show what the worker writes, and what alarms the servers, until one of them ends."""
+    """Show what the worker writes, and what alarms the servers; start again what dies."""
+    deaths: dict[str, list[float]] = {service.name: [] for service in services}
     while True:
         for service in services:
             for line in service.new_lines():
                 if line.strip() and (service.name == "worker" or _ALARMING.search(line)):
                     print(f"{service.name:<8}  {line.rstrip()}", flush=True)
-            service.check()
+            try:
+                service.check()
+            except ServiceError as error:
+                _start_again(service, error, deaths[service.name])
         time.sleep(_LOOK_SECONDS)
+
+
+def _start_again(service: Service, error: ServiceError, deaths: list[float]) -> None:
+    """Start a dead service again; raise its end where it died too often of late."""
+    now = time.monotonic()
+    deaths[:] = [then for then in deaths if now - then < _DEATHS_SECONDS] + [now]
+    if len(deaths) >= _DEATHS:
+        raise error
+    note(f"{error}; starting it again")
+    service.start_again()
 
 
 @contextmanager
@@ -224,17 +238,3 @@ def _sigterm_interrupts() -> Iterator[None]:
     finally:
         for number, handler in zip(_SIGNALS, before, strict=True):
             signal.signal(number, handler)
-
-
-@contextmanager
-def _ended_with_us(pid: int) -> Iterator[None]:
-    watchdog = subprocess.Popen(
-        ["sh", "-c", _WATCHDOG, "watchdog", str(pid)],
-        stdin=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        yield
-    finally:
-        watchdog.kill()
-        watchdog.communicate()

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from shared_data import carried_weights
 
-from flows import build, training_run
+from flows import build, build_checks, training_run
 from flows.config import load_config
 from flows.journal import Journal
 from flows.runtime import UserError
@@ -174,3 +174,26 @@ def test_a_run_does_not_go_on_with_other_data(config, breeds, tmp_path):
     fewer = build.build_source(config("classifier", "folder", breeds))
     with pytest.raises(UserError, match=r"@train has changed since this run began"):
         training_run.check_same_data(fewer, journal.path)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["gate={metric: ap50}", "train.early_stopping={metric: ap50, patience: 1}"],
+)
+def test_a_metric_that_the_model_does_not_have_is_refused_before_training(
+    config, breeds, tmp_path, said
+):
+    chosen = config("classifier", "folder", breeds, said)
+    with (
+        Journal(tmp_path / "journal.jsonl") as journal,
+        pytest.raises(UserError, match=r"metric must be one of top1, top5, .*; got ap50$"),
+    ):
+        training_run.train(chosen, tmp_path, journal)
+    assert not (tmp_path / "checkpoint").exists()
+
+
+def test_a_gate_of_masks_needs_a_model_that_draws_them(config):
+    chosen = config("tiny_ssd", "bananas", "null", "gate={metric: mask_ap}", "data.image_size=64")
+    task = build.build_task(chosen, build.build_source(chosen))
+    with pytest.raises(UserError, match=r"gate\.metric must be one of ap, .*; got mask_ap$"):
+        build_checks.check_metrics(chosen, task)

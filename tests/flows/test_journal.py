@@ -127,3 +127,26 @@ def test_writers_killed_at_random_moments_leave_every_step_once(path):
         steps = [event["step"] for event in read_journal(path)]
         assert steps == list(range(len(steps))), round_
         assert len(steps) >= before + 20
+
+
+def test_a_disk_that_fills_takes_no_part_of_an_event(path):
+    """Past a file's limit the system does what it does on a full disk: it takes a part."""
+    program = """
+import resource, sys
+from flows.journal import Journal
+with Journal(sys.argv[1]) as journal:
+    journal.append("step", step=1)
+    room = journal.path.stat().st_size + 20
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    try:
+        journal.append("step", step=2)
+    except OSError:
+        print("refused")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    journal.append("step", step=2)
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert answer.stdout == "refused\n"
+    assert [(event["seq"], event["step"]) for event in read_journal(path)] == [(0, 1), (1, 2)]

@@ -155,6 +155,7 @@ def test_a_configuration_becomes_a_run_a_version_and_the_champion(home, stand_in
 def test_the_times_of_the_summary_add_up(home, stand_in):
     times = run(smoke(), home=home).timings
     assert times["total"] == pytest.approx(times["controller"] + times["worker"] + times["scoring"])
+    assert times["worker"] + times["scoring"] < times["flow"] < times["total"]
     assert (times["step"], times["data"]) == (0.75, 0.25)
     assert run(smoke(), home=home).timings == times
 

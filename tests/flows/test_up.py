@@ -1,18 +1,19 @@
-"""`zoo up`: what it refuses, that a dead service ends it, and that nothing stays behind."""
+"""`zoo up`: what it refuses, that a dead service starts again, and that nothing stays behind."""
 
 import os
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 
 import psutil
 import pytest
 from mlflow.tracking import MlflowClient
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from services import PROJECT, Services, stand_in_deployments, wait_for
+from services import PROJECT, Services, kinds, stand_in_deployments, wait_for
 
-from flows import deployments
+from flows import deployments, up
 from flows.embedded import prefect_server
 from flows.runtime import UserError
 from flows.services import Service, ServiceError, is_alive
@@ -152,16 +153,64 @@ def test_it_stops_everything_a_training_included_and_says_so_to_mlflow(tmp_path,
 
 
 @pytest.mark.slow
-def test_a_server_that_dies_ends_it_with_the_end_of_the_log(tmp_path):
+@pytest.mark.parametrize("name", ["mlflow", "uvicorn", "worker"])
+def test_a_service_that_dies_is_started_again_and_a_run_goes_on(tmp_path, name):
     services = Services(tmp_path / "home").wait_until_ready()
     try:
-        family = services.family()
-        (mlflow,) = [p for p in services.process.children() if "mlflow" in " ".join(p.cmdline())]
-        mlflow.kill()
-        assert services.process.wait(timeout=60) == 1
-        last_line = services.text().splitlines()[-1]
-        assert last_line.startswith("error: mlflow was killed (out of memory?); its log: ")
-        assert str(services.home / "logs" / "mlflow.log") in last_line
-        assert [process for process in family if is_alive(process)] == []
+        flow_run = services.start_run(steps=100, delay=0.1)
+        wait_for(lambda: (folder := services.folder(flow_run)) and folder.worker_pid.exists())
+        child_named(services, name).kill()
+        wait_for(lambda: "was killed (out of memory?); its log: " in services.text())
+        assert "; starting it again" in services.text()
+        wait_for(lambda: child_named(services, name))
+        wait_for(lambda: state_or_none(services, flow_run) == "Completed")
+        assert kinds(services.folder(flow_run))["step"] == 100
+        assert services.mlflow_run(flow_run).info.status == "FINISHED"
+        again = services.start_run(steps=2)
+        services.wait_for_state(again, "Completed")
     finally:
         services.stop()
+
+
+def child_named(services, name):
+    """Return the service whose command has this word; None where it is gone."""
+    for process in services.process.children():
+        if is_alive(process) and name in process.cmdline():
+            return process
+    return None
+
+
+def state_or_none(services, flow_run):
+    with suppress(Exception):  # the server is away
+        return services.state(flow_run).name
+    return None
+
+
+def test_a_service_that_keeps_dying_ends_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(up, "_LOOK_SECONDS", 0.05)
+    service = Service(
+        "moth",
+        [sys.executable, "-S", "-c", "print('a life')"],
+        environment=os.environ,
+        log=tmp_path / "moth.log",
+    )
+    try:
+        with pytest.raises(ServiceError, match=r"^moth failed with exit code 0; its log: ") as end:
+            up._follow([service])
+    finally:
+        service.stop()
+    assert end.value.log.splitlines() == ["a life"] * 4
+
+
+def test_a_service_ends_with_the_process_that_started_it(tmp_path):
+    program = "import os, time; from pathlib import Path; from flows.services import Service; "
+    program += "service = Service('one', ['sleep', '600'], environment=os.environ, "
+    program += f"log=Path({str(tmp_path / 'one.log')!r})); service._process.kill(); "
+    program += "service._process.wait(); service.start_again(); print(service.pid, flush=True); "
+    program += "os.kill(os.getpid(), 9)"
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT, stdout=subprocess.PIPE, text=True
+    )
+    assert answer.returncode == -signal.SIGKILL
+    pid = int(answer.stdout)
+    wait_for(lambda: not psutil.pid_exists(pid))

@@ -27,6 +27,7 @@ class ClassificationAnswers:
     """How classifiers are asked."""
 
     metric = "top1"  # by which two models are compared where nothing else is named
+    metrics = ("top1", "top5")  # by which they can be
 
     def __init__(self, tasks):
         """Take the models, of which nothing has to be known."""

@@ -8,6 +8,7 @@ import numpy as np
 from zoo.answers.details import NOTHING, Details
 from zoo.draw import draw_detections, draw_objects
 from zoo.metrics import (
+    COCO_METRICS,
     DetectionMatches,
     match_kind,
     metrics_of_kinds,
@@ -30,6 +31,12 @@ class DetectionAnswers:
     def __init__(self, tasks):
         common = set.intersection(*(set(task.result_kinds) for task in tasks))
         self.kinds = [kind for kind in tasks[0].result_kinds if kind in common]
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """By what two models can be compared."""
+        masks = [f"mask_{name}" for name in COCO_METRICS] if "masks" in self.kinds else []
+        return (*COCO_METRICS, *masks)
 
     def ask(self, task, pictures) -> list[Detections]:
         """Return what is in each picture."""

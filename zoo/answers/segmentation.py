@@ -12,6 +12,7 @@ from zoo.answers.details import Details
 from zoo.draw import draw_segmentation
 from zoo.draw_confusion import draw_confusion
 from zoo.metrics import (
+    SEGMENTATION_METRICS,
     class_table,
     confusion_matrix,
     metrics_of_confusion,
@@ -25,6 +26,7 @@ class SegmentationAnswers:
     """How models of segmentation are asked."""
 
     metric = "miou"  # by which two models are compared where nothing else is named
+    metrics = SEGMENTATION_METRICS  # by which they can be
 
     def __init__(self, tasks):
         """Take the models, of which nothing has to be known."""

@@ -26,6 +26,7 @@ class StyleAnswers:
     """
 
     metric = GAIN  # by which two models are compared where nothing else is named
+    metrics = (GAIN,)  # by which they can be
 
     def __init__(self, tasks):
         for task in tasks:

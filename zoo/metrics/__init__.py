@@ -24,10 +24,14 @@ from zoo.metrics.segmentation import (
     metrics_of_confusion,
     segmentation_metrics,
 )
-from zoo.metrics.segmentation_bootstrap import paired_segmentation_bootstrap
+from zoo.metrics.segmentation_bootstrap import (
+    SEGMENTATION_METRICS,
+    paired_segmentation_bootstrap,
+)
 
 __all__ = [
     "COCO_METRICS",
+    "SEGMENTATION_METRICS",
     "BoxMAE",
     "ClassError",
     "Curve",

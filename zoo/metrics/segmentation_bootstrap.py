@@ -12,7 +12,7 @@ import numpy as np
 from zoo.metrics.bootstrap import share_of_wins
 from zoo.metrics.segmentation import metrics_of_confusion
 
-METRICS = ("pixel_accuracy", "mean_accuracy", "miou", "frequency_weighted_iou")
+SEGMENTATION_METRICS = ("pixel_accuracy", "mean_accuracy", "miou", "frequency_weighted_iou")
 
 
 def paired_segmentation_bootstrap(
@@ -27,14 +27,16 @@ def paired_segmentation_bootstrap(
 
     Args:
         candidate, champion: (I, C, C) int, `confusion_matrix` of each picture, in the same order.
-        metric: one of `METRICS`.
+        metric: one of `SEGMENTATION_METRICS`.
         resamples: draws.
         seed: of the draws.
     Returns: 0..1, the share of draws the candidate wins; a tie counts half.
     Raises: ValueError if the shapes differ or there is no picture, or the metric is unknown.
     """
-    if metric not in METRICS:
-        raise ValueError(f"metric must be one of {', '.join(METRICS)}; got {metric!r}.")
+    if metric not in SEGMENTATION_METRICS:
+        raise ValueError(
+            f"metric must be one of {', '.join(SEGMENTATION_METRICS)}; got {metric!r}."
+        )
     rivals = [np.asarray(candidate, np.int64), np.asarray(champion, np.int64)]
     if rivals[0].shape != rivals[1].shape or rivals[0].ndim != 3 or not len(rivals[0]):
         raise ValueError(
