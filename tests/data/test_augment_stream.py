@@ -153,6 +153,7 @@ def digest(source):
     return sha.hexdigest()
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_pictures_under_every_backend(bananas, cache_dir):
     def start(backend):
         command = [sys.executable, "-c", DIGEST, str(cache_dir)]

@@ -87,6 +87,7 @@ def test_another_version_is_painted_beside(bananas, tmp_path, monkeypatch):
     assert any("99.0.0" in path.parts for path in files(tmp_path))
 
 
+@pytest.mark.slow
 def test_processes_starting_at_once_agree_though_one_is_killed(tmp_path):
     killed = load_elsewhere(tmp_path)
     assert killed.stdout.readline().startswith("painting 102 pictures")

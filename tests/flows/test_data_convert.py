@@ -20,6 +20,7 @@ def spec(tmp_path, monkeypatch):
     return f"{name}:{path}"
 
 
+@pytest.mark.slow
 def test_command_writes_what_reads_back_as_the_same_records(spec, tmp_path):
     command = [sys.executable, "-P", "-m", "flows.cli", "data", "convert", spec, "out"]
     answer = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)

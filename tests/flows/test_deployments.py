@@ -260,6 +260,7 @@ def hook():
     server.shutdown()
 
 
+@pytest.mark.slow
 def test_a_gates_refusal_is_posted_to_whom_it_concerns(services, hook):
     url, kept = hook
     deployed = ["deploy", "--prefect-file", str(services.prefect_file), "--notify", url]
@@ -283,6 +284,7 @@ def test_a_notification_goes_to_an_address(services):
     assert "--notify: expected an http:// or https:// address; got somebody" in answer.stderr
 
 
+@pytest.mark.slow
 def test_a_crashed_run_is_run_again_from_its_checkpoint(services):
     flow_run = services.start_run(steps=40, delay=0.1)
     worker = psutil.Process(worker_pid(services, flow_run, 12))

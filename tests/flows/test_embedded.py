@@ -44,6 +44,7 @@ def test_it_answers_while_it_is_needed_and_keeps_its_database_in_the_home(tmp_pa
     assert (tmp_path / "prefect" / "prefect.db").exists()
 
 
+@pytest.mark.slow
 def test_it_ends_with_a_process_that_is_killed(tmp_path):
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True

@@ -109,6 +109,7 @@ def test_threads_are_as_many_as_the_task_asked_for(monkeypatch):
     assert os.environ["TF_NUM_INTRAOP_THREADS"] == "3"
 
 
+@pytest.mark.slow
 def test_tasks_run_on_a_ray_of_our_own_that_listens_to_nobody_else(tmp_path):
     outside = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "PREFECT_"))}
     outside.pop("OMP_NUM_THREADS", None)

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import psutil
 import pytest
-from cases import QUICK_ON_TORCH, ROOT, run_python
+from cases import ROOT, run_python
 
 import zoo
 from flows import group
@@ -166,7 +166,7 @@ def kill_a_rank(runs, killed, rank="1"):
         time.sleep(0.02)
 
 
-@QUICK_ON_TORCH
+@pytest.mark.slow
 def test_a_run_of_two_that_lost_one_ends_as_the_run_of_one(tmp_path):
     one = train_alone(tmp_path / "one")
     killed = []

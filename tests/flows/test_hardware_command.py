@@ -8,7 +8,6 @@ from pathlib import Path
 
 import keras
 import pytest
-from cases import QUICK_ON_TORCH
 from PIL import Image
 
 from flows.runtime import worker_environment
@@ -39,7 +38,7 @@ def measured(tmp_path_factory):
     return json.loads(done.stdout), place / "report"
 
 
-@QUICK_ON_TORCH
+@pytest.mark.slow
 def test_the_report_holds_together(measured):
     report, _ = measured
     step, roof = report["step"], report["roofline"]
@@ -55,7 +54,7 @@ def test_the_report_holds_together(measured):
     assert {"float32", "bfloat16"} <= set(report["rates"]["matrix"])
 
 
-@QUICK_ON_TORCH
+@pytest.mark.slow
 def test_the_files_are_kept_where_asked(measured):
     report, folder = measured
     assert json.loads((folder / "hardware.json").read_text()) == report

@@ -27,6 +27,7 @@ def told(capsys):
     return [row["mistake"] for row in rows if "mistake" in row]
 
 
+@pytest.mark.slow
 def test_command_writes_a_model_with_the_weights_and_the_names(ssd300, tmp_path):
     (tmp_path / "names.txt").write_text("red\ngreen\n\nblue\n", encoding="utf-8")
     command = [sys.executable, "-P", "-m", "flows.cli", "import", "torchvision:ssd300_vgg16"]

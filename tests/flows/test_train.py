@@ -337,6 +337,7 @@ def test_an_interrupted_controller_stops_its_worker_and_says_so(home, stand_in, 
     assert "This run was interrupted at step" in only_folder(home).report.read_text()
 
 
+@pytest.mark.slow
 def test_a_configuration_that_is_being_run_is_waited_for(home, stand_in):
     stand_in(steps=60, delay=0.05)
     first = start(home)
@@ -376,6 +377,7 @@ def test_one_that_waits_goes_on_with_a_run_whose_controller_dies(home, stand_in)
     assert statuses(home) == {"FINISHED": 1}
 
 
+@pytest.mark.slow
 def test_four_controllers_at_once_on_a_fresh_home_all_succeed(tmp_path, stand_in, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     home = tmp_path / "fresh"
@@ -390,6 +392,7 @@ def test_four_controllers_at_once_on_a_fresh_home_all_succeed(tmp_path, stand_in
         assert_history_is_the_journal(summary["tracking_uri"], summary["mlflow_run_id"], journal)
 
 
+@pytest.mark.slow
 def test_a_tracking_server_that_goes_away_stops_nothing_and_loses_nothing(
     tmp_path, home, stand_in, migrated_home, monkeypatch
 ):

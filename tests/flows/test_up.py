@@ -94,6 +94,7 @@ def test_a_service_ends_with_children_that_have_sessions_of_their_own(tmp_path):
     assert not is_alive(grandchild)
 
 
+@pytest.mark.slow
 def test_prefect_deploy_all_works_without_questions_in_a_clean_checkout(tmp_path):
     checkout = tmp_path / "checkout"
     subprocess.run(["git", "clone", "-q", str(PROJECT), str(checkout)], check=True)

@@ -10,7 +10,6 @@ from collections import Counter
 import keras
 import numpy as np
 import pytest
-from cases import QUICK_ON_TORCH
 
 import zoo
 from flows.config import dump_config, load_config
@@ -112,7 +111,7 @@ def kill_often(folder, kills, seed):
     assert any(e["kind"] == "resumed" for e in read_journal(folder / "journal.jsonl"))
 
 
-@QUICK_ON_TORCH  # tests/training/test_resume.py stops a training anywhere
+@pytest.mark.slow  # tests/training/test_resume.py stops a training anywhere
 def test_a_killed_worker_ends_with_the_weights_of_one_left_alone(left_alone, tmp_path):
     folder = prepare(tmp_path / "killed", checkpoint_steps=2)
     kill_often(folder, kills=2, seed=time.time_ns())

@@ -108,6 +108,7 @@ def fresh():
     return task
 
 
+@QUICK_ON_TORCH  # Mask R-CNN's stands for it
 def test_pictures_without_objects_give_finite_losses_and_teach_background(fresh):
     images, labels = squares(4)
     labels["labels"][:] = -1

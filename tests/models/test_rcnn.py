@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from cases import (
+    QUICK_ON_TORCH,
     check_loads_elsewhere,
     check_task,
     compiled,
@@ -141,6 +142,7 @@ def test_it_overfits_four_pictures(trained):
         assert overlap(found, boxes) > 0.5
 
 
+@QUICK_ON_TORCH
 def test_a_published_file_gives_the_same_detections_on_every_backend(trained, tmp_path):
     task, images, _, _ = trained
     check_loads_elsewhere(task, list(images[:2]), tmp_path, atol=1e-4)

@@ -73,7 +73,7 @@ def test_pictures_without_objects_have_a_finite_loss(trained):
     assert losses["box_loss"] == 0
 
 
-@QUICK_ON_TORCH
+@pytest.mark.slow
 def test_a_published_file_gives_the_same_detections_on_every_backend(trained, tmp_path):
     task, images, _ = trained
     check_loads_elsewhere(task, list(images[:2]), tmp_path, atol=1e-4)

@@ -3,7 +3,15 @@
 import keras
 import numpy as np
 import pytest
-from cases import check_loads_elsewhere, check_task, compiled, fit_one_epoch, small_yolo, squares
+from cases import (
+    QUICK_ON_TORCH,
+    check_loads_elsewhere,
+    check_task,
+    compiled,
+    fit_one_epoch,
+    small_yolo,
+    squares,
+)
 
 import zoo
 
@@ -71,6 +79,7 @@ def test_answers_have_static_shapes(trained):
     assert shapes == {"boxes": (3, 100, 4), "scores": (3, 100), "labels": (3, 100), "num": (3,)}
 
 
+@QUICK_ON_TORCH
 def test_a_published_file_gives_the_same_detections_on_every_backend(trained, tmp_path):
     task, images, _ = trained
     check_loads_elsewhere(task, list(images[:2]), tmp_path, atol=1e-4)

@@ -41,7 +41,7 @@ GROUPS = [
     pytest.param(
         (kind, cases),
         id=f"{kind}-{name}",
-        marks=[QUICK_ON_TORCH],
+        marks=[QUICK_ON_TORCH if cases is QUICK else pytest.mark.slow],
     )
     for kind in KINDS
     for name, cases in (("quick", QUICK), ("other", OTHER))
@@ -127,14 +127,14 @@ def test_what_is_reported_is_that_of_one_device(spread):
                 )
 
 
-@QUICK_ON_TORCH
+@pytest.mark.slow
 def test_processes_end_alike_whatever_each_began_with_and_saw(tmp_path):
     train(tmp_path, "multi_worker", ["classifier_parts"])
     leader, other = (weights(tmp_path, "classifier_parts", rank) for rank in range(2))
     assert distance(leader, other) == 0.0  # moving statistics of different pictures included
 
 
-@QUICK_ON_TORCH
+@pytest.mark.slow
 def test_a_group_goes_on_where_one_process_stopped(alone, tmp_path):
     folder = begin_like(alone(["ssd"]), tmp_path / "resumed")
     train(folder, "none", ["ssd"], "stop")
@@ -156,7 +156,7 @@ def test_one_process_goes_on_where_a_group_stopped(alone, tmp_path):
     assert distance(weights(folder, "ssd"), weights(alone(["ssd"]), "ssd")) < 2e-6
 
 
-@QUICK_ON_TORCH
+@pytest.mark.slow
 def test_processes_that_are_not_attached_train_apart(alone, tmp_path):
     """What the distribution is for: Keras' `fit` alone would not say so."""
     folder = begin_like(alone(["ssd"]), tmp_path / "apart")
@@ -187,7 +187,7 @@ def test_a_process_whose_peer_is_killed_ends(alone, tmp_path):
             process.communicate()
 
 
-@QUICK_ON_TORCH
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "model_parallel"])
 def test_devices_leave_out_different_units(kind, tmp_path):
     """Alike, as the seeds are, no unit would be left out on one device only."""

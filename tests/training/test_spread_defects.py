@@ -40,12 +40,14 @@ def test_two_replicas_double_a_loss_reduced_by_hand_and_none_of_keras():
     np.testing.assert_allclose(json.loads(answer)["by keras"], WHOLE, rtol=1e-6)
 
 
+@pytest.mark.slow
 @on_tensorflow
 def test_fit_fails_under_tensorflow_s_strategy_of_workers():
     for answer in together("strategy"):
         assert isinstance(answer, str), f"Keras' fit works there now: {answer}"
 
 
+@pytest.mark.slow
 @on_torch
 def test_processes_train_apart_under_fit_without_a_word():
     for answer, half in zip(together("apart"), HALVES, strict=True):
