@@ -261,7 +261,7 @@ def _config(backend, data):
         "data": json.dumps(
             {"name": "coco", "path": str(data), "image_size": 96, "max_boxes": 4, "batch_size": 8}
         ),
-        "train.epochs": 20,
+        "train.epochs": 16,
         "train.optimizer": "{name: adamw, learning_rate: 0.003}",
         "train.loss": "{name: multibox}",
         "train.evaluate_every": 5,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import SLOW_ON_JAX
 from PIL import Image
 
 from zoo.results import Detections
@@ -37,6 +38,7 @@ def overlap(box, other):
     return float(zoo.ops.pairwise_iou(np.float32([box]), np.float32([other]))[0, 0])
 
 
+@SLOW_ON_JAX
 def test_a_few_bananas_are_learnt_and_published(trained):
     variables, folder = trained
     losses = variables["history"].history["loss"]
@@ -45,6 +47,7 @@ def test_a_few_bananas_are_learnt_and_published(trained):
     assert Image.open(folder / "banana.jpg").size == (256, 256)
 
 
+@SLOW_ON_JAX
 def test_the_banana_is_detected_and_drawn(trained):
     variables, folder = trained
     model, picture, out = (folder / name for name in ("few_bananas.keras", "banana.jpg", "out.png"))
@@ -58,6 +61,7 @@ def test_the_banana_is_detected_and_drawn(trained):
     assert (before == after)[top + 9 : bottom - 9, left + 9 : right - 9].all()
 
 
+@SLOW_ON_JAX
 def test_keras_alone_opens_the_file_and_finds_the_banana(trained):
     variables, folder = trained
     opened = run("open_a_file.py", folder / "few_bananas.keras", folder / "banana.jpg")

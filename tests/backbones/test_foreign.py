@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from cases import compiled
+from cases import SLOW_ON_JAX, compiled
 
 from zoo.backbones import FPN, ForeignBackbone, create_backbone
 from zoo.backbones.foreign_names import application_input
@@ -89,7 +89,7 @@ def test_a_pyramid_over_it_keeps_its_meaning_in_a_file(tmp_path):
     [
         # Of the expansions that begin the halving blocks, and the last convolution.
         ("keras_applications:MobileNetV3Small", (72, 96, 288, 576)),
-        ("keras_hub:resnet_18_imagenet", (64, 128, 256, 512)),
+        pytest.param("keras_hub:resnet_18_imagenet", (64, 128, 256, 512), marks=SLOW_ON_JAX),
     ],
 )
 def test_models_of_other_libraries_are_backbones(name, channels):

@@ -37,7 +37,7 @@ def test_a_pyramid_keeps_the_contract_of_a_layer():
     check_layer(layer, PICTURES, shapes=shapes, trainable=38, non_trainable=20)
 
 
-LONG = ("resnet34", "resnet101", "vgg19")  # built of the same blocks as the others
+LONG = ("resnet34", "resnet50", "resnet101", "vgg19")  # built of the same blocks as the others
 
 
 @pytest.mark.parametrize(

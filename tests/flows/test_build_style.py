@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import vgg_file
+from cases import SLOW_ON_JAX, vgg_file
 from PIL import Image
 
 from flows import build
@@ -36,6 +36,7 @@ def style(tmp_path):
     return CONFIG | {"model": {"preset": "fast_style", "options": options}}
 
 
+@SLOW_ON_JAX
 def test_a_style_is_learnt_from_pictures_alone(style):
     config = Config.model_validate(style)
     source = build.build_source(config)

@@ -18,6 +18,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from cases import SLOW_ON_JAX
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from PIL import Image
@@ -191,6 +192,7 @@ def post(url, body):
         return json.load(answer)["predictions"]
 
 
+@SLOW_ON_JAX
 def test_the_server_answers_over_http_and_refuses_with_the_reason(endpoint, task):
     expected = task.detect([PICTURE])[0]
     for body in (

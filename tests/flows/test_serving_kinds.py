@@ -8,7 +8,7 @@ import os
 import mlflow
 import numpy as np
 import pytest
-from cases import run_python, small_classifier, small_fcn
+from cases import SLOW_ON_JAX, run_python, small_classifier, small_fcn
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from PIL import Image
@@ -68,6 +68,7 @@ def models(home):
         return {kind: mlflow.pyfunc.load_model(f"models:/{kind}@champion") for kind in MODELS}
 
 
+@SLOW_ON_JAX
 @pytest.mark.parametrize("kind", MODELS)
 def test_the_signature_is_that_of_the_kind(models, kind):
     signature = models[kind].metadata.signature
@@ -75,6 +76,7 @@ def test_the_signature_is_that_of_the_kind(models, kind):
     assert signature.outputs.input_names() == OUTPUTS[kind]
 
 
+@SLOW_ON_JAX
 def test_a_class_map_is_a_png_of_labels_in_the_colours_of_the_data(models, tasks):
     (answer,) = json.loads(json.dumps(models["segmentation"].predict({"pixels": PICTURE.tolist()})))
     (found,) = tasks["segmentation"].segment([PICTURE])
@@ -87,6 +89,7 @@ def test_a_class_map_is_a_png_of_labels_in_the_colours_of_the_data(models, tasks
     assert answer["colors"] == [list(COLORS[label]) for label in answer["labels"]]
 
 
+@SLOW_ON_JAX
 def test_classes_come_with_their_probabilities_the_best_ones_first(models, tasks):
     table = {"pixels": PICTURE.tolist()}
     (answer,) = models["classification"].predict(table)

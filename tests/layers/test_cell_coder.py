@@ -42,7 +42,7 @@ def test_a_centre_on_the_far_edge_lies_in_the_last_cell():
 
 @settings(max_examples=25, deadline=None)
 @given(
-    grid=st.integers(1, 14),
+    grid=st.sampled_from([1, 3, 7, 14]),  # each is compiled
     x=st.floats(0, 0.99),
     y=st.floats(0, 0.99),
     width=st.floats(0.01, 1),

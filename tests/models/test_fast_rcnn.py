@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from cases import (
     QUICK_ON_TORCH,
+    SLOW_ON_JAX,
     check_loads_elsewhere,
     check_task,
     fit_one_epoch,
@@ -24,6 +25,7 @@ def test_the_contract_of_a_task_holds():
     check_task(task, with_proposals(task, images), labels, learning_rate=0.01)
 
 
+@SLOW_ON_JAX
 def test_pictures_without_objects_have_a_finite_loss():
     task = small_fast_rcnn()
     images, labels = squares(2)
@@ -34,6 +36,7 @@ def test_pictures_without_objects_have_a_finite_loss():
     assert losses["box_loss"] == 0
 
 
+@SLOW_ON_JAX
 def test_padding_is_never_an_answer():
     task = small_fast_rcnn(score_threshold=0.0)
     batch = {"images": squares(1)[0], "proposals": np.zeros((1, 48, 4), "float32")}

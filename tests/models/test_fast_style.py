@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from cases import QUICK_ON_TORCH, check_task, compiled, open_elsewhere, random_vgg16
+from cases import QUICK_ON_TORCH, SLOW_ON_JAX, check_task, compiled, open_elsewhere, random_vgg16
 
 import zoo
 from zoo.models.style_network import StyleNetwork
@@ -58,6 +58,7 @@ def _check_file(task, folder):
     assert opened.lesson.get_config() == task.lesson.get_config()
 
 
+@SLOW_ON_JAX
 def test_an_opened_file_learns_further(tmp_path, weights):
     """With the loss network's weights, which are not in the file: the loss goes on where it was."""
     task = small(backbone_weights=weights)

@@ -43,6 +43,7 @@ def test_the_contract_of_a_task_holds():
     check_task(task, images, labels)
 
 
+@SLOW_ON_JAX
 def test_shapes_are_static():
     task = small_faster_rcnn(max_detections=5)
     images = squares(3)[0]
@@ -154,6 +155,7 @@ def test_the_second_stage_teaches_the_backbone():
     assert max(moved[:3]) > 0, "no gradient reaches the stem"
 
 
+@SLOW_ON_JAX
 def test_it_works_on_one_level_without_a_pyramid():
     task = small_faster_rcnn(levels=["c3"], fpn=None, anchor_sizes=None, frozen_norm=True)
     assert task.region_anchors.sizes == [[128.0, 256.0, 512.0]]
@@ -162,6 +164,7 @@ def test_it_works_on_one_level_without_a_pyramid():
     assert np.isfinite(task.train_on_batch(images, labels, return_dict=True)["loss"])
 
 
+@SLOW_ON_JAX
 def test_mixed_precision_keeps_the_geometry_in_float32():
     task = small_faster_rcnn(dtype="mixed_bfloat16")
     images, labels = squares(2)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from cases import (
     QUICK_ON_TORCH,
+    SLOW_ON_JAX,
     check_segments_elsewhere,
     check_task,
     small_fcn,
@@ -43,7 +44,7 @@ def test_it_learns_four_pictures_by_heart(learnt):
     assert (classes == truth).mean() > 0.95
 
 
-@pytest.mark.parametrize("auxiliary", [False, True])
+@pytest.mark.parametrize("auxiliary", [pytest.param(False, marks=SLOW_ON_JAX), True])
 def test_the_contract_of_a_task_holds(auxiliary):
     images, labels = scene()
     task = small_fcn()

@@ -34,6 +34,7 @@ def test_as_it_stands_it_is_torchvisions():
     assert task.mask_crop.output_size == (14, 14)
 
 
+@SLOW_ON_JAX
 def test_the_contract_of_a_task_holds():
     task = small_mask_rcnn(class_names=["square", "disc"], roi_positive_fraction=1.0)
     images, labels = masked_squares(4)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from cases import (
     QUICK_ON_TORCH,
+    SLOW_ON_JAX,
     check_loads_elsewhere,
     check_task,
     compiled,
@@ -43,6 +44,7 @@ def test_pictures_without_objects_or_proposals_have_a_finite_loss():
     assert task.train_on_batch(batch, labels) == 0
 
 
+@SLOW_ON_JAX
 def test_padding_is_never_an_answer():
     task = small_rcnn(score_threshold=0.0)
     batch = {"images": squares(1)[0], "proposals": np.zeros((1, 24, 4), "float32")}

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from cases import colours, small_classifier
+from cases import SLOW_ON_JAX, colours, small_classifier
 
 import zoo
 from zoo.training import UnfreezeStages, build_optimizer, depth_multipliers, stage_keys
@@ -22,6 +22,7 @@ def test_stages_are_those_that_freeze_counts():
     assert stage_keys(small_classifier(freeze=1)) == stages[1:]
 
 
+@SLOW_ON_JAX
 def test_what_lies_behind_the_last_stage_is_one_more():
     task = zoo.create("classifier", num_classes=2, image_size=32)
     stages = stage_keys(task)
@@ -43,6 +44,7 @@ def test_every_weight_of_a_classifier_has_its_key():
     assert None not in optimizer._key_of
 
 
+@SLOW_ON_JAX
 @pytest.mark.parametrize("preset", ["fcn_resnet18", "tiny_ssd", "faster_rcnn"])
 def test_every_layer_but_the_backbone_is_the_head(preset):
     task = zoo.create(preset, num_classes=2, image_size=64)

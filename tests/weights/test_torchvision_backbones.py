@@ -26,7 +26,14 @@ BACKBONES = {
 }
 
 
-LONG = ("resnet34", "resnet101", "vgg19", "resnet50_dilated")  # their layers are the others' too
+# Their layers are the others' too.
+LONG = (
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "vgg19",
+    "resnet50_dilated",
+)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def converted(preset, architecture, **options):
     return task, wanted
 
 
+@SLOW_ON_JAX
 def test_ssd300_gives_and_finds_what_torchvisions_does():
     task, wanted = converted("ssd300_vgg16", "ssd300_vgg16", image_size=300, caffe_pixels=True)
     head = compiled(lambda images: task.head(task.backbone(images, training=False)))
@@ -75,6 +76,7 @@ def two_stage(request):
     return converted(name, f"{name.replace('_', '')}_resnet50_fpn", image_size=128, proposals=200)
 
 
+@SLOW_ON_JAX
 def test_a_two_stage_detector_gives_what_torchvisions_gives(two_stage):
     task, wanted = two_stage
     outputs = two_stages(task)(pure_pictures(1, 128, 128), pure_rois())
