@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.inputs import Input, find_inputs
+from flows.opening import open_model
 from flows.progress import ProgressLines, mistakes_told, tell
 from flows.runtime import UserError, prepare_process
-from flows.scoring import open_model, write_json
+from flows.whole_files import write_json
 
 if TYPE_CHECKING:
     import numpy as np

@@ -54,8 +54,8 @@ def serve(
     from flows.run_folder import default_home
     from flows.serve import Serving, require_token
     from flows.serve import serve as run_server
-    from flows.serve_app import Terms
     from flows.serve_limits import Limits
+    from flows.serve_terms import Terms
     from flows.serve_versions import open_versions
 
     token = _token(token_file)

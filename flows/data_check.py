@@ -8,8 +8,8 @@ from pathlib import Path
 
 from flows.progress import Counting, mistakes_told, tell
 from flows.runtime import UserError, prepare_process
-from flows.scoring import write_json
 from flows.source_options import add_option
+from flows.whole_files import write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

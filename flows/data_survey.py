@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.progress import Counting, mistakes_told, tell
 from flows.runtime import UserError, prepare_process
-from flows.scoring import write_json
+from flows.whole_files import write_json
 
 if TYPE_CHECKING:
     from zoo.data import Source

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from flows.export_check import compare
 from flows.export_formats import FORMATS
+from flows.opening import open_data, open_task, read_pictures
 from flows.program_process import ExportError, ask_program
 from flows.progress import mistakes_told, tell
 from flows.runtime import UserError, prepare_process
-from flows.scoring import open_data, open_task, read_pictures, write_json
 from flows.source_options import add_option
+from flows.whole_files import write_json
 
 if TYPE_CHECKING:
     import numpy as np

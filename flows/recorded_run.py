@@ -5,7 +5,6 @@ or a registered version names it.
 """
 
 import json
-import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from flows import registered
-from flows.run_names import resolve_run
+from flows.run_names import is_mlflow_id, resolve_run
 from flows.runtime import UserError
 from flows.tracking_store import read_state
 
@@ -60,7 +59,7 @@ def _run_id(run: str, home: Path) -> str:
         if not found:
             raise UserError(f"{run}: this version belongs to no run; it was registered by hand")
         return found
-    if re.fullmatch(r"[0-9a-f]{32}", run):
+    if is_mlflow_id(run):
         return run
     folder = resolve_run(run, home)
     if run_id := read_state(folder).get("run_id"):

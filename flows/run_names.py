@@ -28,9 +28,14 @@ def resolve_run(run: str, home: Path | None = None) -> RunFolder:
     for path in (Path(run), home / "runs" / run):
         if is_run(path):
             return RunFolder(path)
-    if run.startswith("models:") or re.fullmatch(r"[0-9a-f]{32}", run):
+    if run.startswith("models:") or is_mlflow_id(run):
         return _of_store(run, home)
     raise UserError(f"{run}: no such run{_hint(run, home)}")
+
+
+def is_mlflow_id(run: str) -> bool:
+    """Return whether this is how MLflow calls a run."""
+    return re.fullmatch(r"[0-9a-f]{32}", run) is not None
 
 
 def is_run(path: Path) -> bool:

@@ -12,10 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.progress import Counting, ProgressLines, mistakes_told, tell
+from flows.opening import decode_picture, open_data, open_model
+from flows.progress import ProgressLines, mistakes_told, tell
 from flows.runtime import UserError, prepare_process
 from flows.source_options import add_option
-from flows.whole_files import write_whole
+from flows.whole_files import write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -176,73 +177,6 @@ def _coco_row(source: "Source", split: str) -> "Callable[[dict], dict]":
     return with_ids
 
 
-def write_json(path: Path, values: Any, *, indent: int | None = None) -> None:
-    """Write a file that is either whole or not there."""
-    write_whole(path, json.dumps(values, indent=indent) + "\n")
-
-
-def open_model(path: str) -> "Task | Exported":
-    """Open a published model, or what `zoo export` made of one.
-
-    Raises:
-        UserError: it is neither.
-    """
-    from zoo.export import is_export, open_exported
-
-    if not is_export(path):
-        return open_task(path)
-    try:
-        return open_exported(path)
-    except (ValueError, ImportError) as error:
-        raise UserError(str(error)) from error
-
-
-def open_task(path: str) -> "Task":
-    """Open a published model.
-
-    Raises:
-        UserError: it is none.
-    """
-    import zoo
-
-    try:
-        return zoo.load(path)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-
-
-def open_data(spec: str, on_defect: str, options: dict) -> "tuple[Source, str]":
-    """Return the source and the split, val where the SPEC names none.
-
-    Raises:
-        UserError: there is none of that name, or it is defect.
-    """
-    from zoo import data
-
-    try:
-        source, split = data.parse_spec(spec, on_defect=on_defect, progress=Counting(), **options)
-    except ValueError as error:
-        raise UserError(f"--data {spec}: {error}") from error
-    return source, split or ("val" if "val" in source.splits else source.splits[-1])
-
-
-def read_pictures(source: "Source", split: str, spec: str, count: int) -> "list[np.ndarray]":
-    """Return the first `count` pictures of a split, (h, w, 3) uint8 each.
-
-    Args:
-        spec: how the user named the data.
-
-    Raises:
-        UserError: one cannot be read.
-    """
-    records = source.records(split, count).as_numpy_iterator()
-    named = ((record["image_id"].decode(), record["image"]) for record in records)
-    try:
-        return [_decode(spec, image_id, encoded) for image_id, encoded in named]
-    except ValueError as error:
-        raise UserError(f"--data {spec}: {error}") from error
-
-
 def _take_fold(source: "Source", args: argparse.Namespace) -> "Source":
     from zoo.data import take_fold
 
@@ -255,18 +189,9 @@ def _take_fold(source: "Source", args: argparse.Namespace) -> "Source":
 def _read(records: Iterator, spec: str) -> "Iterator[tuple[str, np.ndarray, Any]]":
     try:
         for image_id, encoded, truth in records:
-            yield image_id, _decode(spec, image_id, encoded), truth
+            yield image_id, decode_picture(spec, image_id, encoded), truth
     except ValueError as error:
         raise UserError(f"--data {spec}: {error}") from error
-
-
-def _decode(spec: str, image_id: str, encoded: bytes) -> "np.ndarray":
-    from zoo.pictures import read_picture
-
-    try:
-        return read_picture(encoded)
-    except ValueError as error:
-        raise UserError(f"--data {spec}: {image_id}: {error}") from error
 
 
 def _labels(task: "Task | Exported", source: "Source") -> list[int]:

@@ -17,10 +17,11 @@ import uvicorn
 
 from flows.console import note
 from flows.runtime import UserError, choose_backend
-from flows.serve_app import Terms, build_app
+from flows.serve_app import build_app
 from flows.serve_batcher import Batcher
 from flows.serve_keeper import ModelKeeper, Versions
 from flows.serve_metrics import Metrics
+from flows.serve_terms import Terms
 
 MOST_CONNECTIONS = 500  # below the 1,024 files that a process may usually have open
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

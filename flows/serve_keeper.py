@@ -72,6 +72,16 @@ class ModelKeeper:
         """Whether a model would answer now."""
         return self.current is not None and not self.current.gone.is_set()
 
+    def require(self) -> ModelProcess:
+        """Return the model that would answer.
+
+        Raises:
+            RefusedError: 503, there is none at the moment.
+        """
+        if self.current is None or not self.ready:
+            raise RefusedError(503, "the model is starting; try again soon", retry_after=2)
+        return self.current
+
     async def start(self) -> None:
         """Return when the first model is ready.
 

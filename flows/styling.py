@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from flows.journal import Journal, read_journal
 from flows.progress import mistakes_told, tell
 from flows.runtime import UserError, backend_version, prepare_process
-from flows.scoring import write_json
+from flows.whole_files import write_json
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flows.progress import mistakes_told, tell
 from flows.runtime import prepare_process
-from flows.scoring import write_json
+from flows.whole_files import write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         prepare_process()
         import numpy as np
 
-        from flows.scoring import open_task
+        from flows.opening import open_task
         from zoo.export.runtimes import peak_bytes, time_answers
 
         task = open_task(args.model)

@@ -1,7 +1,9 @@
 """Text that is written to a file as a whole or not at all."""
 
+import json
 import uuid
 from pathlib import Path
+from typing import Any
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -14,3 +16,8 @@ def write_whole(path: Path, text: str) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def write_json(path: Path, values: Any, *, indent: int | None = None) -> None:
+    """Write a file that is either whole or not there."""
+    write_whole(path, json.dumps(values, indent=indent) + "\n")
