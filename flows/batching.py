@@ -21,7 +21,7 @@ from flows.shard_results import merge
 from flows.shard_task import predict_shard
 from flows.shards import Shard, cut, find_done, list_pictures, recipe
 from flows.tracking_store import one_line
-from flows.whole_files import write_whole
+from flows.whole_files import write_json, write_whole
 from flows.worker_process import WorkerError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def predict_pictures(
                 work.answer(engine, asked)
         progress.get()({"kind": "station", "name": "merging"})
         summary = {"out": str(out), **merge(pictures, find_done(kept), out), **work.told()}
-        _write_json(out / "summary.json", summary)
+        write_json(out / "summary.json", summary)
     return summary
 
 
@@ -133,7 +133,7 @@ class Shards:
 
     def _send(self, engine: Engine, shard: Shard, asked: dict[str, Any]) -> "PrefectRayFuture":
         todo = self._folder / f"{shard.name}.todo"
-        _write_json(todo, [[one.key, one.path] for one in shard.pictures])
+        write_json(todo, [[one.key, one.path] for one in shard.pictures])
         out = self._folder / f"{shard.name}.jsonl"
         files = {"todo": str(todo), "out": str(out), "folder": str(Path.cwd())}
         return engine.submit(predict_shard, name=shard.name, **files, **asked)
@@ -166,7 +166,3 @@ def _forget(folder: Path, keys: set[str]) -> None:
         lines_kept = "".join(f"{json.dumps(line)}\n" for line in kept)
         write_whole(file.with_name(f"{file.stem}-kept.jsonl"), lines_kept)
         file.unlink()
-
-
-def _write_json(path: Path, values: Any) -> None:
-    write_whole(path, json.dumps(values) + "\n")

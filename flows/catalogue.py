@@ -15,7 +15,7 @@ from flows.config import Config, ConfigError, load_config
 from flows.console import waiting
 from flows.machine import cache_folder
 from flows.runtime import UserError, choose_backend, worker_environment
-from flows.whole_files import write_whole
+from flows.whole_files import write_json
 
 _QUESTION = """
 from flows.runtime import prepare_process
@@ -40,7 +40,7 @@ def names() -> dict[str, list[str]]:
             check=True,
         )
     found = json.loads(answer.stdout.splitlines()[-1])
-    write_whole(kept, json.dumps(found))
+    write_json(kept, found)
     return found
 
 

@@ -1,6 +1,5 @@
 """The table that decided on a version, signed: in the run folder and on the two pages."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from flows.promote import Decision
 from flows.provenance import machine
 from flows.run_pages import artifact_key, harmless
 from flows.verification import Evidence
-from flows.whole_files import write_whole
+from flows.whole_files import write_json
 
 
 def sign(
@@ -21,7 +20,7 @@ def sign(
 ) -> None:
     """Write the table to the run folder and to the pages of run, version and flow run."""
     table = signed(name, version, evidence, decision)
-    write_whole(file, json.dumps(table, indent=1) + "\n")
+    write_json(file, table, indent=1)
     text = markdown(table)
     client = MlflowClient()
     client.log_artifact(run_id, str(file))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import machine
-from flows.whole_files import write_whole
+from flows.whole_files import write_json
 
 FULL, SHORT = 1.0, 0.25  # seconds a figure
 _NEEDED = ("float32", "bfloat16")  # by trainings
@@ -100,4 +100,4 @@ def kept_path(backend: str) -> Path:
 
 def _keep(backend: str, found: dict[str, Any]) -> None:
     with suppress(OSError):  # a home that cannot be written: measured anew the next time
-        write_whole(kept_path(backend), json.dumps(found))
+        write_json(kept_path(backend), found)

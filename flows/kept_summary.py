@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any, Self
 
-from flows.whole_files import write_whole
+from flows.whole_files import write_json
 
 
 class KeptSummary:
@@ -14,7 +14,7 @@ class KeptSummary:
     def write(self, path: Path) -> None:
         """Keep it; the file is there whole or not at all."""
         values = dataclasses.asdict(self)  # type: ignore[call-overload]  # a dataclass inherits it
-        write_whole(path, json.dumps(values, indent=1) + "\n")
+        write_json(path, values, indent=1)
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -6,13 +6,12 @@ splits hold. The controller makes the page of them (`flows.report`) and computes
 """
 
 import io
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.run_folder import DETAILS, PICTURES
-from flows.whole_files import write_whole
+from flows.whole_files import write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +67,7 @@ def write(
                 }
             )
     values = details.plain() | {"pictures": shown, "data": _count(source, split, limit)}
-    write_whole(folder / DETAILS, json.dumps(values) + "\n")
+    write_json(folder / DETAILS, values)
 
 
 def _records(truths: Iterator, indices: list[int]) -> dict[int, tuple]:

@@ -6,7 +6,6 @@ warning and never the end of a run.
 """
 
 import importlib.metadata
-import json
 from pathlib import Path
 
 from mlflow.tracking import MlflowClient
@@ -19,7 +18,7 @@ from flows.run_folder import ORIGIN, RunFolder
 from flows.run_pages import artifact_key, harmless, mlflow_page, prefect_page
 from flows.summary import RunSummary
 from flows.tracking_store import read_state
-from flows.whole_files import write_whole
+from flows.whole_files import write_json
 
 _PACKAGES = ("keras", "tensorflow", "numpy", "pillow", "pycocotools", "prefect", "mlflow")
 _REPORT_TAG = "report"  # of the MLflow run: the artifact's name
@@ -38,7 +37,7 @@ def note_origin(folder: RunFolder, uri: str, run_id: str) -> None:
             "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
             "links": {text: address for text, address in links.items() if address},
         }
-        write_whole(folder.report_data / ORIGIN, json.dumps(origin, indent=1) + "\n")
+        write_json(folder.report_data / ORIGIN, origin, indent=1)
 
 
 def publish(folder: RunFolder, summary: RunSummary) -> None:

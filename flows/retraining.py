@@ -27,7 +27,7 @@ from flows.run_folder import RunFolder, newest_folder
 from flows.runtime import UserError
 from flows.skipped import Skipped
 from flows.succession import ROLLED_BACK
-from flows.whole_files import write_whole
+from flows.whole_files import write_json
 
 _TOLD = 20  # defects in a message
 
@@ -53,7 +53,7 @@ class Changed:
     def write(self, folder: RunFolder) -> None:
         """Leave it in a run's folder."""
         told = {"because": self.because, **self.report.as_dict()}
-        write_whole(folder.data_report, json.dumps(told, indent=1) + "\n")
+        write_json(folder.data_report, told, indent=1)
 
 
 def look(config: Config, home: Path) -> Skipped | Changed:

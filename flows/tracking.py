@@ -5,7 +5,6 @@ which event the copy is complete. What was sent but not yet remembered is sent a
 nothing: a metric's key, step, value and the journal's own time are its identity in the store.
 """
 
-import json
 import time
 import uuid
 from pathlib import Path
@@ -28,7 +27,7 @@ from flows.tracking_store import (
     read_state,
     search_runs,
 )
-from flows.whole_files import write_whole
+from flows.whole_files import write_json
 
 LONGEST_PAUSE = 15.0  # seconds between two attempts to reach a store that is away
 PATIENCE = 600.0  # seconds that a finished run waits for its store to come back
@@ -194,4 +193,4 @@ class Tracker:
     def _remember(self, **changes) -> None:
         """Write the state so that a crash leaves the old one or the new one."""
         self._state |= changes
-        write_whole(self.folder.tracking, json.dumps(self._state))
+        write_json(self.folder.tracking, self._state)
