@@ -1,6 +1,7 @@
 """Final AP of one config over several seeds: do the backends train alike, and bfloat16 as float32?
 
-    python benchmarks/seeds.py [--config configs/tiny_ssd_reduced.yaml] [--seeds 3] [--workers N]
+    python benchmarks/seeds.py [--config configs/tiny_ssd_reduced.yaml] [--seeds 3] [--first 0]
+        [--backends torch jax] [--workers N]
 
 Every run is a worker process of its own. Initial weights differ between backends, whose random
 generators do, so the question is whether the means differ by more than the seeds scatter. torch
@@ -27,9 +28,9 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "seeds.jsonl"
 
 
-def contenders():
+def contenders(backends):
     """Return (backend, precision) of all that are compared here."""
-    rows = [(backend, "float32") for backend in installed_backends()]
+    rows = [(backend, "float32") for backend in backends]
     if ("torch", "float32") in rows and bfloat16_support()[0]:
         rows.append(("torch", "mixed_bfloat16"))
     return rows
@@ -60,15 +61,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", default="configs/tiny_ssd_reduced.yaml")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="the first of the seeds")
+    parser.add_argument("--backends", nargs="+", default=installed_backends())
     parser.add_argument("--workers", type=int, default=1, help="processes that train together")
     args = parser.parse_args()
     if args.workers > 1:
         print(f"{args.workers} processes a run")
     print(f"{'':26} {'AP50 mean':>9} {'sd':>6} {'AP mean':>9} {'sd':>6} {'s a run':>8}")
     with tempfile.TemporaryDirectory() as folder, RESULTS.open("a") as results:
-        for backend, precision in contenders():
+        for backend, precision in contenders(args.backends):
             rows = []
-            for seed in range(args.seeds):
+            for seed in range(args.first, args.first + args.seeds):
                 metrics, seconds = train(
                     ROOT / args.config, backend, precision, seed, folder, args.workers
                 )
