@@ -84,12 +84,13 @@ def test_a_pyramid_over_it_keeps_its_meaning_in_a_file(tmp_path):
         np.testing.assert_allclose(level, wanted, atol=1e-6)
 
 
+@SLOW_ON_JAX
 @pytest.mark.parametrize(
     ("name", "channels"),
     [
         # Of the expansions that begin the halving blocks, and the last convolution.
         ("keras_applications:MobileNetV3Small", (72, 96, 288, 576)),
-        pytest.param("keras_hub:resnet_18_imagenet", (64, 128, 256, 512), marks=SLOW_ON_JAX),
+        ("keras_hub:resnet_18_imagenet", (64, 128, 256, 512)),
     ],
 )
 def test_models_of_other_libraries_are_backbones(name, channels):

@@ -118,6 +118,7 @@ def test_blood_cells(tmp_path):
     assert [one["kind"] for one in report["defects"]] == ["degenerate_box"] * 2
 
 
+@pytest.mark.slow
 def test_command_prints_everything_and_exits_with_one(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("ZOO_DATA_DIR", str(tmp_path / "cache"))
     _, folder = write_voc(tmp_path / "a set@home", voc_object((4, 6, 4, 9)))

@@ -99,6 +99,7 @@ def test_rows_hold_a_picture_and_versions_of_it(show):
     assert 0 < right[:, 1:].sum() < 15
 
 
+@pytest.mark.slow
 def test_seed_decides_what_is_drawn(show):
     first = show(["photometric", "mixup"], count=8)
     np.testing.assert_array_equal(show(["photometric", "mixup"], count=8), first)

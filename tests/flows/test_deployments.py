@@ -228,6 +228,7 @@ def read_artifacts(services, flow_run):
     return answer.json()
 
 
+@pytest.mark.slow
 def test_a_cancelled_run_stops_its_worker_and_is_marked_so(services):
     flow_run = services.start_run(steps=10000, delay=0.05)
     worker = psutil.Process(worker_pid(services, flow_run, 3))

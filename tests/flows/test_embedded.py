@@ -33,6 +33,7 @@ def listens(url):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.slow
 def test_it_answers_while_it_is_needed_and_keeps_its_database_in_the_home(tmp_path):
     with prefect_server(tmp_path) as url:
         assert PREFECT_API_URL.value() == url

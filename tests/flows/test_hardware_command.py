@@ -84,6 +84,7 @@ def test_presets_of_every_kind_have_a_step(preset, tmp_path):
         (["--model", "tiny_ssd"], "--model belongs to --hardware"),
     ],
 )
+@pytest.mark.slow
 def test_the_users_mistakes_are_a_line_and_exit_code_2(options, message, tmp_path):
     (tmp_path / "taken").touch()
     done = zoo(*options, cwd=tmp_path)

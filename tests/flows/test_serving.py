@@ -18,7 +18,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from cases import SLOW_ON_JAX
+from cases import QUICK_ON_TORCH, SLOW_ON_JAX
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from PIL import Image
@@ -77,6 +77,7 @@ def assert_same(answer, detections):
     assert answer["names"] == ["banana"] * len(detections)
 
 
+@SLOW_ON_JAX
 def test_arrays_and_base64_in_one_table_get_the_models_detections(model, task):
     table = pd.DataFrame({"image": [encode(PICTURE), None], "pixels": [None, SMALL.tolist()]})
     first, second = model.predict(table)
@@ -98,11 +99,13 @@ def test_arrays_and_base64_in_one_table_get_the_models_detections(model, task):
     ],
     ids=["base64", "list", "records", "data-url", "uint8", "float64", "batch"],
 )
+@SLOW_ON_JAX
 def test_every_way_to_give_a_picture_gives_the_same_answer(model, task, request_):
     (answer,) = model.predict(request_)
     assert_same(answer, task.detect([PICTURE])[0])
 
 
+@SLOW_ON_JAX
 def test_min_score_leaves_out_what_scores_less(model, task):
     scores = task.detect([PICTURE])[0].scores
     bound = float(np.median(scores))
@@ -121,12 +124,14 @@ def test_min_score_leaves_out_what_scores_less(model, task):
         ({"image": encode(SMALL), "pixels": SMALL.tolist()}, "either image .* or pixels"),
     ],
 )
+@SLOW_ON_JAX
 def test_a_picture_that_cannot_be_read_is_told_in_one_line(model, row, message):
     with pytest.raises(MlflowException, match=message) as caught:
         model.predict([row])
     assert "\n" not in str(caught.value)
 
 
+@SLOW_ON_JAX
 def test_the_signature_names_the_columns(model):
     signature = model.metadata.signature
     assert signature.inputs.input_names() == ["image", "pixels"]
@@ -192,7 +197,7 @@ def post(url, body):
         return json.load(answer)["predictions"]
 
 
-@SLOW_ON_JAX
+@QUICK_ON_TORCH
 def test_the_server_answers_over_http_and_refuses_with_the_reason(endpoint, task):
     expected = task.detect([PICTURE])[0]
     for body in (

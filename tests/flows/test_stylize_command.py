@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from cases import SLOW_ON_JAX
 from PIL import Image
 
 import zoo
@@ -60,6 +61,7 @@ def here(monkeypatch):
     return told
 
 
+@SLOW_ON_JAX
 def test_a_picture_is_optimised_in_a_folder_of_its_own(run, here, models):
     arguments = ["content.png", "style.jpg", "--out", "to/painted.png", "--steps", 6, "--json"]
     arguments += ["--model", models / "judge.keras", "--size", 16]
@@ -85,6 +87,7 @@ def test_a_picture_is_optimised_in_a_folder_of_its_own(run, here, models):
     assert kinds[:2] == ["started", "step"]
 
 
+@SLOW_ON_JAX
 def test_a_model_that_has_learnt_a_style_needs_none(run, here, models):
     code, out, err = run("content.png", "--out", "a.png", "--model", models / "fast.keras")
     assert (code, err) == (0, [])

@@ -66,6 +66,7 @@ def trained():
     return task, images, labels
 
 
+@SLOW_ON_JAX
 def test_it_overfits_four_pictures(trained):
     task, images, labels = trained
     for found, boxes in zip(task.detect(list(images)), labels["boxes"], strict=True):
@@ -74,6 +75,7 @@ def test_it_overfits_four_pictures(trained):
         assert float(keras.ops.convert_to_numpy(iou)[0, 0]) > 0.5
 
 
+@SLOW_ON_JAX
 def test_boxes_are_in_the_pixels_of_a_picture_of_any_size(trained):
     task, images, labels = trained
     (found,) = task.detect(np.kron(images[1], np.ones((2, 2, 1), "uint8")))

@@ -26,6 +26,7 @@ def weights(tmp_path):
     return random_vgg16(tmp_path)
 
 
+@SLOW_ON_JAX
 def test_it_keeps_the_contract_of_a_task():
     check_task(small(), PICTURES, None, learning_rate=1e-3)
 

@@ -24,6 +24,7 @@ def iou(a, b):
     return inter / ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - inter)
 
 
+@SLOW_ON_JAX
 def test_as_it_stands_it_is_torchvisions():
     task = zoo.create("faster_rcnn", num_classes=90)
     # fasterrcnn_resnet50_fpn(num_classes=91): 41,755,286 weights, less a frozen batch norm's zero

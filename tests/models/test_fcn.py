@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 from cases import (
-    QUICK_ON_TORCH,
     SLOW_ON_JAX,
     check_segments_elsewhere,
     check_task,
@@ -56,7 +55,7 @@ def test_the_contract_of_a_task_holds(auxiliary):
     check_task(task, images, labels)
 
 
-@QUICK_ON_TORCH
+@pytest.mark.slow
 def test_a_published_file_gives_the_same_class_map_on_every_backend(learnt, tmp_path):
     task, images, _ = learnt
     check_segments_elsewhere(task, [images[0], images[1][:37, :51]], tmp_path, atol=1e-4)

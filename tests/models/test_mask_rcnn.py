@@ -26,6 +26,7 @@ def mask_iou(a, b):
     return (a & b).sum() / (a | b).sum()
 
 
+@SLOW_ON_JAX
 def test_as_it_stands_it_is_torchvisions():
     task = zoo.create("mask_rcnn", num_classes=90)
     # maskrcnn_resnet50_fpn(num_classes=91): 44,401,393 weights; less those of a background box and

@@ -128,6 +128,7 @@ def overlap(found, boxes):
     return float(keras.ops.convert_to_numpy(iou)[0, 0])
 
 
+@SLOW_ON_JAX
 def test_before_the_machines_are_fitted_the_softmax_answers(trained):
     _, _, labels, before = trained
     for found, boxes in zip(before, labels["boxes"], strict=True):
@@ -135,6 +136,7 @@ def test_before_the_machines_are_fitted_the_softmax_answers(trained):
         assert overlap(found, boxes) > 0.5
 
 
+@SLOW_ON_JAX
 def test_it_overfits_four_pictures(trained):
     task, images, labels, before = trained
     assert np.abs(keras.ops.convert_to_numpy(task.svm.kernel)).max() > 0

@@ -54,6 +54,7 @@ def test_processes_train_apart_under_fit_without_a_word():
         np.testing.assert_allclose(answer, half, rtol=1e-6)
 
 
+@pytest.mark.slow  # test_distribution.py has it quick
 @pytest.mark.skipif(BACKEND == "jax", reason="JAX computes on the whole batch by itself")
 def test_attached_processes_train_as_one_under_fit():
     for answer in together("attached"):

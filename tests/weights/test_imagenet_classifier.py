@@ -7,7 +7,7 @@ The fixture is the network in plain PyTorch 2.13.0, CPU, written by
 import keras
 import numpy as np
 import pytest
-from cases import compiled
+from cases import SLOW_ON_JAX, compiled
 from pure_weights import FIXTURES, pure_photograph, read_fixture
 from shared_data import carried_weights, shared_data
 
@@ -22,6 +22,7 @@ def classifier():
     return zoo.create("classifier", class_names=imagenet_classes(), weights="imagenet")
 
 
+@SLOW_ON_JAX
 def test_its_logits_are_the_pytorch_originals(classifier):
     picture = pure_photograph(224)
     with np.load(FIXTURES / "efficientnet_lite0_logits.npz") as file:

@@ -31,6 +31,7 @@ def test_of_a_checkpoint_the_model_is_taken(tmp_path, key):
     assert list(load_state_dict(path)) == ["w"]
 
 
+@pytest.mark.slow
 def test_a_safetensors_file_is_read_without_torch(tmp_path):
     numpy_files = pytest.importorskip("safetensors.numpy")
     path = tmp_path / "weights.safetensors"

@@ -31,8 +31,10 @@ LONG = (
     "resnet34",
     "resnet50",
     "resnet101",
+    "vgg16",
     "vgg19",
     "resnet50_dilated",
+    "resnet50_fpn",
 )
 
 

@@ -7,7 +7,7 @@ four classes, one of them the background.
 import keras
 import numpy as np
 import pytest
-from cases import compiled
+from cases import SLOW_ON_JAX, compiled
 from pure_weights import pure_pictures, read_fixture, sample
 
 import zoo
@@ -36,6 +36,7 @@ def answers(task):
     return {name: keras.ops.convert_to_numpy(values) for name, values in outputs.items()}
 
 
+@SLOW_ON_JAX
 def test_it_gives_what_torchvisions_gives(fixture):
     state, wanted = fixture
     task = zoo.create("fcn_resnet50", num_classes=4, image_size=64, auxiliary=True)
