@@ -18,7 +18,7 @@ from flows.config import Config, load_config
 from flows.journal import read_journal
 from flows.sweep_config import Sweep, load_sweep
 
-pytestmark = pytest.mark.any_backend
+pytestmark = [pytest.mark.any_backend, pytest.mark.slow]
 CONFIGS = PROJECT / "configs"
 
 
@@ -204,7 +204,6 @@ def test_the_report_of_a_run_links_its_pages_and_they_link_it(services, finished
     assert "report.html" in logged
 
 
-@pytest.mark.slow
 def test_in_a_browser_prefects_page_leads_to_the_report_in_mlflow(services, finished_runs):
     links = "[...document.links].map(one => one.href).filter(one => one.endsWith('report.html'))"
     frames = "[...document.querySelectorAll('iframe')].map(one => one.src)"
@@ -228,7 +227,6 @@ def read_artifacts(services, flow_run):
     return answer.json()
 
 
-@pytest.mark.slow
 def test_a_cancelled_run_stops_its_worker_and_is_marked_so(services):
     flow_run = services.start_run(steps=10000, delay=0.05)
     worker = psutil.Process(worker_pid(services, flow_run, 3))
@@ -261,7 +259,6 @@ def hook():
     server.shutdown()
 
 
-@pytest.mark.slow
 def test_a_gates_refusal_is_posted_to_whom_it_concerns(services, hook):
     url, kept = hook
     deployed = ["deploy", "--prefect-file", str(services.prefect_file), "--notify", url]
@@ -285,7 +282,6 @@ def test_a_notification_goes_to_an_address(services):
     assert "--notify: expected an http:// or https:// address; got somebody" in answer.stderr
 
 
-@pytest.mark.slow
 def test_a_crashed_run_is_run_again_from_its_checkpoint(services):
     flow_run = services.start_run(steps=40, delay=0.1)
     worker = psutil.Process(worker_pid(services, flow_run, 12))

@@ -292,6 +292,7 @@ def test_a_killed_controller_is_ended_by_the_start_of_another_configuration(home
     os.kill(worker, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_resumes_in_the_same_run(home, stand_in):
     stand_in(steps=60, delay=0.05)
     controller = start(home)
@@ -466,7 +467,7 @@ def test_the_main_job_needs_no_server_and_calls_nobody(tmp_path, monkeypatch):
     work.mkdir()
     done = subprocess.run(
         [sys.executable, "-m", "flows.cli", "train", str(SMOKE), "--json"]
-        + ["--set", "train.epochs=1"],
+        + ["--set", "train.epochs=1", "--backend", "torch"],  # which compiles nothing
         env=os.environ | {"PYTHONPATH": str(guard), "GUARD_LOG": str(log)},
         cwd=work,
         capture_output=True,

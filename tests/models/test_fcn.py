@@ -33,6 +33,7 @@ def learnt():
     return task, images, history
 
 
+@SLOW_ON_JAX
 def test_it_learns_four_pictures_by_heart(learnt):
     task, images, history = learnt
     assert history["loss"][-1] < 0.1 < history["loss"][0]
@@ -61,6 +62,7 @@ def test_a_published_file_gives_the_same_class_map_on_every_backend(learnt, tmp_
     check_segments_elsewhere(task, [images[0], images[1][:37, :51]], tmp_path, atol=1e-4)
 
 
+@SLOW_ON_JAX
 def test_pictures_of_any_size_and_kind_keep_their_size(learnt):
     task, images, _ = learnt
     grey, four = images[0, :, :, 0], np.dstack([images[0], np.full((64, 64), 255, "uint8")])
@@ -71,6 +73,7 @@ def test_pictures_of_any_size_and_kind_keep_their_size(learnt):
     np.testing.assert_array_equal(found[3].classes, found[4].classes)
 
 
+@SLOW_ON_JAX
 def test_a_picture_gets_the_same_classes_alone_and_among_others(learnt):
     task, images, _ = learnt
     (alone,) = task.segment(images[1])
@@ -79,6 +82,7 @@ def test_a_picture_gets_the_same_classes_alone_and_among_others(learnt):
     np.testing.assert_allclose(alone.scores, among.scores, atol=1e-5)
 
 
+@SLOW_ON_JAX
 def test_scores_are_probabilities_of_the_classes(learnt):
     task, images, _ = learnt
     outputs = task.predict_on_batch(images)
@@ -88,6 +92,7 @@ def test_scores_are_probabilities_of_the_classes(learnt):
     np.testing.assert_array_equal(outputs["classes"], outputs["logits"].argmax(-1))
 
 
+@SLOW_ON_JAX
 def test_tiles_of_a_large_picture_are_blended_into_what_it_shows(learnt):
     task, images, _ = learnt
     wide = np.concatenate([np.concatenate(images[:2], 1), np.concatenate(images[2:], 1)])
@@ -102,6 +107,7 @@ def test_tiles_of_a_large_picture_are_blended_into_what_it_shows(learnt):
     assert ((tiled.scores > 0.5) & (tiled.scores <= 1)).all()
 
 
+@SLOW_ON_JAX
 @pytest.mark.parametrize("side", [(64, 64), (37, 51)])
 def test_training_pictures_may_have_any_sides(learnt, side):
     task, images, _ = learnt
@@ -111,6 +117,7 @@ def test_training_pictures_may_have_any_sides(learnt, side):
     assert outputs["classes"].shape == (1, height, width)
 
 
+@SLOW_ON_JAX
 def test_torchvisions_head_takes_pictures_of_any_size():
     backbone = zoo.backbones.ResNet(18, levels=("c2", "c3"))
     task = zoo.create("fcn_resnet50", num_classes=3, image_size=64, backbone=backbone)
@@ -129,6 +136,7 @@ def test_pictures_without_a_class_give_a_finite_loss():
     assert logged["loss"] == 0
 
 
+@SLOW_ON_JAX
 def test_the_metrics_leave_ignored_pixels_out(learnt):
     task, images, _ = learnt
     labels = {"segmentation": task.predict_on_batch(images)["classes"].copy()}
@@ -166,6 +174,7 @@ def test_bad_options_are_told():
         small_fcn(palette=[(0, 0, 0)])
 
 
+@SLOW_ON_JAX
 def test_the_palette_travels_with_the_model(learnt):
     task, images, _ = learnt
     config = task.get_config() | {"palette": [[0, 0, 0], [9, 8, 7]]}

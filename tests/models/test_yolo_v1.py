@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from cases import (
     QUICK_ON_TORCH,
+    SLOW_ON_JAX,
     check_loads_elsewhere,
     check_task,
     compiled,
@@ -63,6 +64,7 @@ def trained():
     return task, images, labels
 
 
+@SLOW_ON_JAX
 def test_it_overfits_four_pictures(trained):
     task, images, labels = trained
     for found, boxes in zip(task.detect(list(images)), labels["boxes"], strict=True):
@@ -72,6 +74,7 @@ def test_it_overfits_four_pictures(trained):
         assert float(keras.ops.convert_to_numpy(iou)[0, 0]) > 0.5
 
 
+@SLOW_ON_JAX
 def test_answers_have_static_shapes(trained):
     task, images, _ = trained
     outputs = compiled(lambda batch: task(batch, training=False))(images[:3])
