@@ -118,7 +118,7 @@ def run(site, backend, faults, life, rng, reference=None):
         "faults": list(faults),
         "happened": happened,
         "end": state.name,
-        "reason": " ".join((state.message or "").split()),
+        "reason": " ".join((state.message or "").split()).replace(str(site.data), "data"),
         "seconds": seconds,
         "starts": told.run_count,
         "journal": 0 if folder is None else len(folder.journal.read_text().splitlines()),
