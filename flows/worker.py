@@ -20,8 +20,12 @@ which the same command resumes.
 """
 
 import argparse
+import os
 import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from filelock import FileLock, Timeout
 
@@ -117,5 +121,23 @@ def _parser():
     return parser
 
 
+def run_and_end(verb: Callable[[], int]) -> NoReturn:
+    """End the process with a verb's exit code; where it failed, at once.
+
+    Taking the interpreter down would wait for pictures that tf.data has begun to read in threads
+    which do not run any more: a failed process would stay for ever.
+    """
+    try:
+        code = verb()
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    if code:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run_and_end(main)
