@@ -17,8 +17,8 @@ are started one after another, and at a random moment of each one thing fails, o
 
 Of each run it prints what came of it: its end, how often it was started, how many points of how
 many metrics were lost, doubled or differ from the undisturbed run's, and the final AP50. Then, that
-nothing is left RUNNING and that every registered version loads in a fresh process. Appends a JSON
-line a run to benchmarks/results/chaos.jsonl. Exit code 1 where something was broken.
+nothing is left RUNNING, no process is left, and every registered version loads in a fresh process.
+Appends a JSON line a run to benchmarks/results/chaos.jsonl. Exit code 1 where something was broken.
 """
 
 import argparse
@@ -211,13 +211,13 @@ def main():
             with RESULTS.open("a") as file:
                 file.write(json.dumps(row) + "\n")
         show(rows)
-        running = site.left_running()
+        running, processes = site.left_running(), site.left_behind()
         count, broken = versions_load(site)
     bad = sum(not row["sound"] for row in rows)
     print(f"\nnot sound: {bad} of {len(rows)}")
-    print(f"left RUNNING: {running}")
+    print(f"left RUNNING: {running}; processes left behind: {processes}")
     print(f"registered versions that load: {count - len(broken)} of {count} {broken}")
-    sys.exit(bool(bad or any(running.values()) or broken))
+    sys.exit(bool(bad or any(running.values()) or processes or broken))
 
 
 if __name__ == "__main__":

@@ -169,6 +169,16 @@ class Site:
         query = "attributes.status = 'RUNNING'"
         return {"Prefect": prefect, "MLflow": len(client.search_runs(experiments, query))}
 
+    def left_behind(self):
+        """Return the training processes that outlived their runs."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                words = process.cmdline()
+                if "flows.worker" in words and any(str(self.home) in word for word in words):
+                    found.append(process.pid)
+        return found
+
     def version_files(self):
         """Return the `.keras` file of every registered version."""
         files = []
