@@ -30,6 +30,7 @@ from flows.succession import ROLLED_BACK
 from flows.whole_files import write_json
 
 _TOLD = 20  # defects in a message
+_READER = "tensorflow"  # data are read by tf.data on every backend; another one is loaded beside it
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def survey(config: Config, known: Mapping[str, str] | None) -> dict[str, Any]:
         file.write_text(dump_config(config), encoding="utf-8")
         arguments = [str(file), "--out", str(out)]
         arguments += [] if known is None else ["--unless", json.dumps(dict(known))]
-        worker_verb.run("survey", arguments, backend=config.backend)
+        worker_verb.run("survey", arguments, backend=_READER)
         return json.loads(out.read_text())
 
 

@@ -107,6 +107,19 @@ class Service:
         *lines, self._partial = (self._partial + self._reader.read()).split("\n")
         return lines
 
+    def stop(self) -> None:
+        """End it and all that it started, the descendants first: it may have to report them."""
+        self._look_at_family()
+        _end(self._family[1:], self.patience)
+        _end(self._family[:1], self.patience)
+        self._look_at_family()
+        _end(self._family, 0.0)
+        with suppress(psutil.TimeoutExpired):
+            self._process.wait(_KILL_SECONDS)
+        self._watchdog.kill()
+        self._watchdog.communicate()
+        self._reader.close()
+
     def _start(self) -> None:
         with self.log.open("ab") as output:
             self._process = psutil.Popen(
@@ -127,19 +140,6 @@ class Service:
         return ServiceError(
             f"{self.name} {what}; its log: {self.log}", "\n".join(lines[-_TAIL_LINES:])
         )
-
-    def stop(self) -> None:
-        """End it and all that it started, the descendants first: it may have to report them."""
-        self._look_at_family()
-        _end(self._family[1:], self.patience)
-        _end(self._family[:1], self.patience)
-        self._look_at_family()
-        _end(self._family, 0.0)
-        with suppress(psutil.TimeoutExpired):
-            self._process.wait(_KILL_SECONDS)
-        self._watchdog.kill()
-        self._watchdog.communicate()
-        self._reader.close()
 
     def _look_at_family(self) -> None:
         """Remember its children, before one of them is orphaned and cannot be found any more."""

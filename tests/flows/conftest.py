@@ -1,10 +1,17 @@
-"""Homes for the controller's tests; a database migrated once stands in for each fresh one."""
+"""Homes and the stand-in worker for the controller's tests.
 
+A database migrated once stands in for each fresh one.
+"""
+
+import json
 import os
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 
+from flows import supervisor
 from flows.runtime import controller_environment
 
 os.environ.update(controller_environment())  # before Prefect and MLflow are imported
@@ -28,3 +35,16 @@ def home(tmp_path, migrated_home, monkeypatch):
     home.mkdir()
     shutil.copy(migrated_home / "mlflow.db", home)
     return home
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """Put the stand-in worker in place, in this process and its children; return its controls."""
+    file = Path(__file__).with_name("stand_in_worker.py")
+    monkeypatch.setattr(supervisor, "WORKER", (sys.executable, str(file)))
+
+    def control(**options):
+        monkeypatch.setenv("STAND_IN", json.dumps(options))
+
+    control()
+    return control

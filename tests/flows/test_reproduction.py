@@ -1,13 +1,11 @@
 """A recorded run trained again: the same, or what came out otherwise first."""
 
-import json
-import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from flows import provenance, supervisor
+from flows import provenance
 from flows.cli import app
 from flows.config import config_hash, dump_config, load_config, resolve_config
 from flows.origin import origin_tags
@@ -21,17 +19,6 @@ from flows.tracking_store import open_store
 pytestmark = pytest.mark.any_backend
 
 HERE = Path(__file__).parent
-
-
-@pytest.fixture
-def stand_in(monkeypatch):
-    monkeypatch.setattr(supervisor, "WORKER", (sys.executable, str(HERE / "stand_in_worker.py")))
-
-    def control(**options):
-        monkeypatch.setenv("STAND_IN", json.dumps(options))
-
-    control()
-    return control
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 """Is there anything to train? Asked of a real registry, about data that a stand-in tells of."""
 
-import json
-import sys
 from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
 
-from flows import origin, registered, registry, supervisor
+from flows import origin, registered, registry
 from flows.config import load_config, resolve_config
 from flows.origin import origin_of
 from flows.promote import Decision
@@ -21,18 +19,6 @@ pytestmark = pytest.mark.any_backend
 
 HERE = Path(__file__).parent
 DIGEST = {"train": "aa", "val": "bb"}  # of the stand-in's data
-
-
-@pytest.fixture
-def data(monkeypatch):
-    """Let the stand-in worker tell of the data; return what changes them."""
-    monkeypatch.setattr(supervisor, "WORKER", (sys.executable, str(HERE / "stand_in_worker.py")))
-
-    def control(**options):
-        monkeypatch.setenv("STAND_IN", json.dumps(options))
-
-    control()
-    return control
 
 
 def smoke(*overrides):
@@ -64,13 +50,13 @@ def asked(config, home):
         return look(config, home)
 
 
-def test_without_a_champion_there_is_something_to_train(home, data):
+def test_without_a_champion_there_is_something_to_train(home, stand_in):
     found = asked(smoke(), home)
     assert isinstance(found, Changed)
     assert (found.because, found.interrupted) == ("there is no champion", False)
 
 
-def test_the_champions_origin_is_not_trained_again_and_it_tells_so(home, data, tmp_path):
+def test_the_champions_origin_is_not_trained_again_and_it_tells_so(home, stand_in, tmp_path):
     with open_store(home):
         register(smoke(), home, tmp_path)
     for times in ("1", "2"):
@@ -83,20 +69,20 @@ def test_the_champions_origin_is_not_trained_again_and_it_tells_so(home, data, t
     ("overrides", "changes"),
     [(["train.seed=7"], "config"), (["model.weights=champion"], "config, weights it begins with")],
 )
-def test_another_config_is_trained(home, data, tmp_path, overrides, changes):
+def test_another_config_is_trained(home, stand_in, tmp_path, overrides, changes):
     with open_store(home):
         register(smoke(), home, tmp_path)
     assert asked(smoke(*overrides), home).because == f"changed since the champion: {changes}"
 
 
-def test_other_code_is_trained(home, data, tmp_path, monkeypatch):
+def test_other_code_is_trained(home, stand_in, tmp_path, monkeypatch):
     with open_store(home):
         register(smoke(), home, tmp_path)
     monkeypatch.setattr(origin, "code_version", lambda backend: "other")
     assert asked(smoke(), home).because == "changed since the champion: code"
 
 
-def test_what_its_gate_refused_is_trained_again_for_another_gate_only(home, data, tmp_path):
+def test_what_its_gate_refused_is_trained_again_for_another_gate_only(home, stand_in, tmp_path):
     with open_store(home):
         register(smoke("train.seed=7"), home, tmp_path)
         register(smoke(), home, tmp_path, promoted=False, content=b"refused")
@@ -104,7 +90,7 @@ def test_what_its_gate_refused_is_trained_again_for_another_gate_only(home, data
     assert isinstance(asked(smoke("gate.at_least=0.1"), home), Changed)
 
 
-def test_what_was_rolled_back_is_not_trained_again(home, data, tmp_path):
+def test_what_was_rolled_back_is_not_trained_again(home, stand_in, tmp_path):
     with open_store(home):
         register(smoke(), home, tmp_path)
         register(smoke("train.seed=7"), home, tmp_path, content=b"second")
@@ -118,8 +104,8 @@ def test_what_was_rolled_back_is_not_trained_again(home, data, tmp_path):
 DEFECTS = ["a.xml:3: a box without area", "b.xml:9: another"]
 
 
-def test_defects_stop_it_with_the_list(home, data):
-    data(defects=DEFECTS)
+def test_defects_stop_it_with_the_list(home, stand_in):
+    stand_in(defects=DEFECTS)
     with pytest.raises(UserError) as caught:
         asked(smoke(), home)
     first, *listed = str(caught.value).splitlines()
@@ -127,8 +113,8 @@ def test_defects_stop_it_with_the_list(home, data):
     assert listed == DEFECTS
 
 
-def test_as_many_defects_as_are_allowed_are_left_out_and_told(home, data):
-    data(defects=DEFECTS)
+def test_as_many_defects_as_are_allowed_are_left_out_and_told(home, stand_in):
+    stand_in(defects=DEFECTS)
     allowed = ["data.on_defect=skip", "data.defects_at_most=0.2"]
     news = asked(smoke(*allowed), home).report.news()
     assert news == ["train: 2 defects are left out (degenerate_box 2)"]

@@ -17,7 +17,6 @@ import pytest
 from mlflow.tracking import MlflowClient
 from tracking_server import TrackingServer
 
-from flows import supervisor
 from flows.config import load_config
 from flows.embedded import prefect_server
 from flows.journal import read_journal
@@ -43,16 +42,10 @@ def prefect_url(tmp_path_factory):
 
 
 @pytest.fixture
-def stand_in(monkeypatch, prefect_url):
-    """Put the stand-in worker in place, in this process and its children; return its controls."""
+def stand_in(stand_in, monkeypatch, prefect_url):
+    """The stand-in worker, for runs on the tests' Prefect server."""
     monkeypatch.setenv("PREFECT_API_URL", prefect_url)
-    monkeypatch.setattr(supervisor, "WORKER", (sys.executable, str(HERE / "stand_in_worker.py")))
-
-    def control(**options):
-        monkeypatch.setenv("STAND_IN", json.dumps(options))
-
-    control()
-    return control
+    return stand_in
 
 
 def smoke(*overrides):
