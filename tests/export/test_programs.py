@@ -36,9 +36,21 @@ from zoo.export import (
 BACKEND = keras.backend.backend()
 HERE = [name for name, one in FORMATS.items() if one.backend == BACKEND]
 PICTURES = list(squares(4, seed=7)[0])
+
+
+def undecided_ssd():
+    """A detector whose scores are all the same: which boxes it keeps is a matter of their order."""
+    task = small_ssd()
+    for weight in task.trainable_weights:
+        if "class" in weight.path:
+            weight.assign(np.zeros(weight.shape))
+    return task
+
+
 MODELS = {
     "classifier": small_classifier,
     "ssd": small_ssd,
+    "undecided_ssd": undecided_ssd,
     "yolo": lambda: small_yolo(score_threshold=0.0),
     "fcn": small_fcn,
     "faster_rcnn": small_faster_rcnn,

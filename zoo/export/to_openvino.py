@@ -19,6 +19,14 @@ def write(task, signature, folder, calibration=None) -> str:
     with tempfile.TemporaryDirectory() as temporary:
         program = to_onnx.write(task, signature, temporary, calibration)
         model = openvino.Core().read_model(Path(temporary) / program)
+        _keep_order_of_equals(model)
         # Its default would store the weights in float16.
         openvino.save_model(model, Path(folder) / PROGRAM, compress_to_fp16=False)
     return PROGRAM
+
+
+def _keep_order_of_equals(model) -> None:
+    """Let sorting put the first of equals first, as in ONNX: OpenVINO reads it as any order."""
+    for operation in model.get_ops():
+        if operation.get_type_name() == "TopK":
+            operation.set_attribute("stable", True)

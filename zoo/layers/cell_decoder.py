@@ -8,6 +8,7 @@ from keras import ops
 
 from zoo.layers.decoder import suppressed
 from zoo.ops import clip_boxes
+from zoo.ops.ranking import top_k
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -41,8 +42,8 @@ class CellDecoder:
         scores = confidences * classes  # (B, Q, N, C)
         cells, number, num_classes = scores.shape[1:]
         scores = ops.reshape(scores, (-1, cells * number * num_classes))
-        scores, candidates = ops.top_k(scores, min(self.pre_nms, scores.shape[1]))
-        labels = ops.cast(candidates % num_classes, "int32")
+        scores, candidates = top_k(scores, min(self.pre_nms, scores.shape[1]))
+        labels = candidates % num_classes
         boxes = clip_boxes(ops.reshape(boxes, (-1, cells * number, 4)))
         boxes = ops.take_along_axis(boxes, (candidates // num_classes)[..., None], axis=1)
         return suppressed(

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from zoo.ops import batched_nms, clip_boxes
+from zoo.ops.ranking import top_k
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -73,12 +74,12 @@ class Decoder:
         anchor_rows = None
         if self.class_pre_nms is not None and self.class_pre_nms < anchors:
             by_class = ops.transpose(scores, (0, 2, 1))
-            scores, anchor_rows = ops.top_k(by_class, self.class_pre_nms)  # (B, C, class_pre_nms)
+            scores, anchor_rows = top_k(by_class, self.class_pre_nms)  # (B, C, class_pre_nms)
             scores, anchor_rows = (ops.transpose(v, (0, 2, 1)) for v in (scores, anchor_rows))
         pairs = scores.shape[1] * num_classes
         count = pairs if self.pre_nms is None else min(self.pre_nms, pairs)
-        scores, places = ops.top_k(ops.reshape(scores, (-1, pairs)), count)
-        labels = ops.cast(places % num_classes, "int32")
+        scores, places = top_k(ops.reshape(scores, (-1, pairs)), count)
+        labels = places % num_classes
         if anchor_rows is None:
             return scores, places // num_classes, labels
         anchor_rows = ops.reshape(anchor_rows, (-1, pairs))

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from zoo.ops import clip_boxes, nms
+from zoo.ops.ranking import top_k
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -68,8 +69,8 @@ class ProposalDecoder:
         # As tensors: beside NumPy, PyTorch would leave its device and its traces.
         scores = ops.where(large & ops.convert_to_tensor(real.reshape(-1)), scores, float("-inf"))
         boxes, scores = self._suppress(boxes, scores, real.shape, wanted)
-        scores, chosen = ops.top_k(scores, wanted)
-        boxes = ops.take_along_axis(boxes, ops.cast(chosen, "int32")[..., None], axis=1)
+        scores, chosen = top_k(scores, wanted)
+        boxes = ops.take_along_axis(boxes, chosen[..., None], axis=1)
         return ops.where(scores[..., None] > float("-inf"), boxes, 0.0)
 
     def _suppress(self, boxes, scores, shape, wanted):
@@ -111,7 +112,7 @@ def _best_of_levels(scores, level_sizes, count):
     longest = min(count, max(level_sizes))
     real = np.arange(longest) < np.asarray(level_sizes)[:, None]
     for size in level_sizes:
-        best = ops.cast(ops.top_k(scores[:, start : start + size], min(count, size))[1], "int32")
+        best = top_k(scores[:, start : start + size], min(count, size))[1]
         padding = ops.repeat(best[:, :1], longest - best.shape[1], axis=1)
         rows.append(ops.concatenate([best, padding], axis=1) + start)
         start += size

@@ -8,6 +8,7 @@ from keras import ops
 
 from zoo.layers.decoder import suppressed
 from zoo.ops import box_area, clip_boxes
+from zoo.ops.ranking import top_k
 
 
 def class_probabilities(class_logits):
@@ -51,10 +52,7 @@ class RoIDecoder:
         regions, num_classes = box_deltas.shape[1:3]
         scores = ops.where((box_area(proposals) > 0)[..., None], class_scores, float("-inf"))
         scores = ops.reshape(scores, (-1, regions * num_classes))
-        _, candidates = ops.top_k(scores, min(self.pre_nms, regions * num_classes))
-        # In the order of the regions again, so that of equal scores the first one is kept.
-        candidates = ops.sort(ops.cast(candidates, "int32"), axis=-1)
-        scores = ops.take_along_axis(scores, candidates, axis=1)
+        scores, candidates = top_k(scores, min(self.pre_nms, regions * num_classes))
         labels = candidates % num_classes
         deltas = ops.reshape(box_deltas, (-1, regions * num_classes, 4))
         deltas = ops.take_along_axis(deltas, candidates[..., None], axis=1)
