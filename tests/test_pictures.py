@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from zoo.pictures import read_picture
+from zoo.pictures import STRIP, read_picture
 
 pytestmark = pytest.mark.any_backend
 
@@ -99,6 +99,24 @@ def test_transparent_palette_entry_shows_white():
 def test_16_bit_grey_keeps_its_high_byte():
     image = Image.fromarray(np.array([[0x0000, 0x1234, 0xFFFF]], np.uint16))
     np.testing.assert_array_equal(read_picture(encode(image))[0, :, 0], [0x00, 0x12, 0xFF])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "I;16"])
+def test_a_tall_picture_is_put_together_of_its_strips(mode):
+    rows = 2 * STRIP + 7
+    values = np.random.default_rng(0).integers(0, 256, (rows, 3, 4), dtype=np.uint8)
+    values[..., 3] = 255
+    grey = np.repeat(values[..., :1], 3, axis=2)
+    image = {
+        "RGB": Image.fromarray(values[..., :3]),
+        "L": Image.fromarray(values[..., 0]),
+        "RGBA": Image.fromarray(values),
+        "P": Image.fromarray(values[..., 0]).convert("P"),
+        "I;16": Image.fromarray(values[..., 0].astype(np.uint16) * 256),
+    }[mode]
+    assert image.mode == mode
+    expected = values[..., :3] if mode in ("RGB", "RGBA") else grey
+    np.testing.assert_array_equal(read_picture(encode(image)), expected)
 
 
 def test_cmyk_jpeg_has_the_colours_it_was_made_of():

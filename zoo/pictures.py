@@ -17,6 +17,7 @@ MAX_PIXELS = 89_478_485  # Pillow's own limit, 256 MB decoded: beyond it a mista
 MAX_BYTES = 2**30  # of a file
 # Pillow knows some forty formats; EPS starts Ghostscript to read one. These compute, and no more.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+STRIP = 1024  # rows that are converted at once
 BACKDROP = (255, 255, 255)  # what shows through transparent pixels: white, as on a browser's page
 
 # Pillow's remarks on large or odd files: what matters of them `read_picture` says in one line.
@@ -127,8 +128,7 @@ def _from_bytes(encoded: bytes, name: str) -> np.ndarray:
             "Make it smaller first."
         )
     try:
-        upright = _upright(image)
-        return np.array(_to_rgb(upright), dtype=np.uint8)
+        return _pixels(_upright(image))
     except Exception as error:  # the same, while decoding the pixels
         raise ValueError(
             f"{name}: damaged or unsupported {image.format} picture ({_reason(error)}). "
@@ -155,7 +155,18 @@ def _upright(image: Image.Image) -> Image.Image:
         orientation = image.getexif().get(ORIENTATION_TAG, 1)
     except Exception:  # a broken EXIF block must not cost the picture
         return image
-    return image if orientation == 1 else ImageOps.exif_transpose(image)
+    if orientation != 1:
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    """Copy and convert a strip at a time: of a large picture there is no second one meanwhile."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, STRIP):
+        bottom = min(top + STRIP, image.height)
+        pixels[top:bottom] = np.asarray(_to_rgb(image.crop((0, top, image.width, bottom))))
+    return pixels
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -165,7 +176,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         raise ValueError("float pixels have no agreed range")
     if image.has_transparency_data:
         return _composite(image.convert("RGBA"))
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _from_16_bit(image: Image.Image) -> Image.Image:
