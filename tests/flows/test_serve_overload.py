@@ -15,6 +15,7 @@ from served import Served, encoded, picture
 
 import zoo
 from flows import serve_model
+from flows.serve_batcher import ON_THEIR_WAY
 from flows.serve_limits import Limits, RefusedError, check_picture
 from flows.serve_model import ModelProcess, Question, Version
 
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.any_backend]
 
 BODY, PNG = encoded(picture(0)), {"Content-Type": "image/png"}
 QUEUE = 3
-IN_THE_HOUSE = QUEUE + 2  # two batches of one are on their way
+IN_THE_HOUSE = QUEUE + ON_THEIR_WAY  # in batches of one
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(file):
-    served = Served(file, "--queue", QUEUE, "--batch", 1, "--timeout", 3)
+    served = Served(file, "--queue", QUEUE, "--batch", 1, "--timeout", 6)
     yield served
     served.kill()
 
@@ -54,9 +55,17 @@ def ask(served):
     return served.client.post("/predict", content=BODY, headers=PNG)
 
 
-def waiting(served):
-    found = re.search(r"^zoo_waiting_pictures (\S+)$", served.client.get("/metrics").text, re.M)
+def metric(served, name):
+    found = re.search(rf"^{name} (\S+)$", served.client.get("/metrics").text, re.M)
     return int(float(found[1]))
+
+
+def waiting(served):
+    return metric(served, "zoo_waiting_pictures")
+
+
+def sent(served):
+    return metric(served, "zoo_batch_pictures_count")
 
 
 def wait_until(condition):
@@ -78,10 +87,22 @@ class Asking(threading.Thread):
         self.answer = ask(self.served)
 
 
+def fill(served):
+    """Ask until there is no room, one after the other: of several at once the queue may refuse
+    one before a batch has left it."""
+    before, inside = sent(served), []
+    for number in range(1, IN_THE_HOUSE + 1):
+        inside.append(Asking(served))
+        if number <= ON_THEIR_WAY:
+            wait_until(lambda wanted=before + number: sent(served) == wanted)
+        else:
+            wait_until(lambda wanted=number - ON_THEIR_WAY: waiting(served) == wanted)
+    return inside
+
+
 def test_what_the_queue_has_no_room_for_is_told_to_come_again(stopped):
     served, model = stopped
-    inside = [Asking(served) for _ in range(IN_THE_HOUSE)]
-    wait_until(lambda: waiting(served) == QUEUE)
+    inside = fill(served)
     refused = ask(served)
     assert refused.status_code == 429
     assert int(refused.headers["Retry-After"]) >= 1
@@ -95,11 +116,11 @@ def test_what_the_queue_has_no_room_for_is_told_to_come_again(stopped):
 
 def test_who_waits_too_long_is_told_and_makes_room(stopped):
     served, _ = stopped
-    inside = [Asking(served) for _ in range(IN_THE_HOUSE)]
+    inside = fill(served)
     for one in inside:
         one.join(60)
     assert [one.answer.status_code for one in inside] == [504] * IN_THE_HOUSE
-    assert inside[0].answer.json()["message"] == "no answer within 3 s"
+    assert inside[0].answer.json()["message"] == "no answer within 6 s"
     assert waiting(served) == 0
 
 
@@ -108,7 +129,7 @@ def test_who_hangs_up_makes_room(stopped):
     clients = [httpx.Client(base_url=served.url, trust_env=False) for _ in range(IN_THE_HOUSE)]
     for client in clients:
         with pytest.raises(httpx.ReadTimeout):
-            client.post("/predict", content=BODY, headers=PNG, timeout=0.05)
+            client.post("/predict", content=BODY, headers=PNG, timeout=httpx.Timeout(60, read=0.05))
         client.close()
     wait_until(lambda: waiting(served) == 0)
 
