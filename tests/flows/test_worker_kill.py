@@ -13,7 +13,7 @@ import pytest
 
 import zoo
 from flows.config import dump_config, load_config
-from flows.journal import JournalReader, read_journal
+from flows.journal import REPEATED, JournalReader, read_journal
 from flows.runtime import worker_environment
 
 CONFIG = "configs/smoke.yaml"
@@ -84,7 +84,7 @@ def assert_ends_alike(killed, left_alone):
     once = Counter(
         (event["kind"], event["step"], event.get("path"))
         for event in events
-        if "step" in event and event["kind"] != "resumed"
+        if "step" in event and event["kind"] not in REPEATED
     )
     assert set(once.values()) == {1}
     assert [e["step"] for e in events if e["kind"] == "step"] == list(range(1, STEPS + 1))
