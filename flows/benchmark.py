@@ -87,7 +87,7 @@ def _exported(question: Question, format: str, folder: Path, *, int8: bool) -> d
 
 
 def _keras(question: Question, backend: str, folder: Path) -> dict[str, Any]:
-    name = f"keras on {backend}"
+    name = f"keras {backend}"
     note(f"{name}: timing")
     times = {}
     try:
@@ -133,15 +133,14 @@ def _row(name: str, times: dict, metrics: dict[str, Any], *, size: int) -> dict[
 def show(rows: Sequence[dict[str, Any]], *, title: str) -> None:
     """Print the table."""
     metric = next((m for row in rows for m in _METRICS if m in row.get("metrics", {})), None)
-    columns = ["", *(f"{name}, ms (p90)" for name in THREADS), "memory, MiB", "size, MiB"]
-    show_table(
-        [*columns, *filter(None, [metric])], [_cells(row, metric) for row in rows], title=title
-    )
+    columns = ["", *THREADS, "MiB used", "MiB file", *filter(None, [metric])]
+    title += ": median ms of a picture (90th percentile)"
+    show_table(columns, [_cells(row, metric) for row in rows], title=title)
 
 
 def _cells(row: dict[str, Any], metric: str | None) -> list[Any]:
     if "error" in row:
-        return [row["name"], row["error"], *[None] * (len(THREADS) + (2 if metric else 1))]
+        return [row["name"], "failed", *[None] * (len(THREADS) + (2 if metric else 1))]
     times = [f"{row[c]['median_ms']:.1f} ({row[c]['p90_ms']:.1f})" for c in THREADS]
     peak = max(row[column]["peak_bytes"] for column in THREADS)
     cells = [row["name"], *times, round(peak / 2**20), round(row["bytes"] / 2**20, 1)]

@@ -102,7 +102,7 @@ def test_a_benchmark_has_a_row_a_format_and_backend(run, model, pictures):
     rows = json.loads(told)["rows"]
     names = [row["name"] for row in rows]
     assert names[-1] == "saved_model"
-    assert "keras on tensorflow" in names
+    assert "keras tensorflow" in names
     for row in rows:
         assert 0 < row["1 thread"]["median_ms"] <= row["1 thread"]["p90_ms"]
         assert row["all threads"]["peak_bytes"] > 10e6
