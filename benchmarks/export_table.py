@@ -121,7 +121,7 @@ def make(preset: str):
     task = zoo.create(preset, **classes, **PRESETS[preset])
     rng = np.random.default_rng(0)
     for weight in task.trainable_weights:
-        layer = weight.path.partition("/")[2]  # without the model's name, which may be classifier
+        layer = weight.path.removeprefix(f"{task.name}/")  # a model may be called classifier
         if len(weight.shape) > 1 and ("head" in layer or "classifier" in layer):
             fan_in = np.prod(weight.shape[:-1])
             weight.assign(rng.normal(0, 1 / np.sqrt(fan_in), weight.shape))
