@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from zoo.pictures import STRIP, read_picture
+from zoo.pictures import STRIP_PIXELS, read_picture
 
 pytestmark = pytest.mark.any_backend
 
@@ -102,9 +102,9 @@ def test_16_bit_grey_keeps_its_high_byte():
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "I;16"])
-def test_a_tall_picture_is_put_together_of_its_strips(mode):
-    rows = 2 * STRIP + 7
-    values = np.random.default_rng(0).integers(0, 256, (rows, 3, 4), dtype=np.uint8)
+def test_a_large_picture_is_put_together_of_its_strips(mode):
+    columns = STRIP_PIXELS // 8  # two strips of eight rows, and three rows
+    values = np.random.default_rng(0).integers(0, 256, (19, columns, 4), dtype=np.uint8)
     values[..., 3] = 255
     grey = np.repeat(values[..., :1], 3, axis=2)
     image = {

@@ -17,7 +17,7 @@ MAX_PIXELS = 89_478_485  # Pillow's own limit, 256 MB decoded: beyond it a mista
 MAX_BYTES = 2**30  # of a file
 # Pillow knows some forty formats; EPS starts Ghostscript to read one. These compute, and no more.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
-STRIP = 1024  # rows that are converted at once
+STRIP_PIXELS = 2**20  # that are converted at once, or a row of more
 BACKDROP = (255, 255, 255)  # what shows through transparent pixels: white, as on a browser's page
 
 # Pillow's remarks on large or odd files: what matters of them `read_picture` says in one line.
@@ -163,8 +163,9 @@ def _upright(image: Image.Image) -> Image.Image:
 def _pixels(image: Image.Image) -> np.ndarray:
     """Copy and convert a strip at a time: of a large picture there is no second one meanwhile."""
     pixels = np.empty((image.height, image.width, 3), np.uint8)
-    for top in range(0, image.height, STRIP):
-        bottom = min(top + STRIP, image.height)
+    rows = max(1, STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
         pixels[top:bottom] = np.asarray(_to_rgb(image.crop((0, top, image.width, bottom))))
     return pixels
 
